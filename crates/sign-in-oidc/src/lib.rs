@@ -1,0 +1,1 @@
+//! tollgate-sign-in-oidc
