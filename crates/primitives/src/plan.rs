@@ -1,14 +1,16 @@
 //! Plan names. The catalog is data: any name may exist, so this only fixes what a name looks like.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A plan's key in the catalog: 1 to 40 of `a-z`, `0-9`, `_`, `-`, starting with a letter.
+///
+/// Cheap to clone: it is handed along with every answer about access.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct PlanKey(String);
+pub struct PlanKey(Arc<str>);
 
 /// The text is no plan key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -24,18 +26,18 @@ impl PlanKey {
         if !tail_fits || !starts_with_letter || text.len() > 40 {
             return Err(PlanKeyInvalid);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// The plan that costs nothing and that no payment stands behind.
     #[must_use]
     pub fn free() -> Self {
-        Self("free".to_owned())
+        Self("free".into())
     }
 
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.0 == "free"
+        &*self.0 == "free"
     }
 
     #[must_use]
@@ -60,7 +62,7 @@ impl TryFrom<String> for PlanKey {
 
 impl From<PlanKey> for String {
     fn from(plan: PlanKey) -> Self {
-        plan.0
+        plan.0.as_ref().to_owned()
     }
 }
 

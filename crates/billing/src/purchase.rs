@@ -1,0 +1,163 @@
+//! Who may start to buy what, decided before any provider is asked.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tollgate_primitives::{PlanKey, Timestamp};
+
+use crate::{Interval, PriceId, Standing, Subscription, Trialing};
+
+/// A provider refuses a trial that ends sooner than this after the checkout opens
+/// (<https://docs.stripe.com/api/checkout/sessions/create>, `subscription_data.trial_end`).
+const SHORTEST_TRIAL: Duration = Duration::from_hours(48);
+
+/// Time for the request to arrive, and for the person to pay, before `SHORTEST_TRIAL` is undercut.
+const MARGIN: Duration = Duration::from_hours(1);
+
+/// What a person wants to buy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    pub plan: PlanKey,
+    pub seats: u32,
+    pub interval: Interval,
+    /// The person knows that buying ends their complimentary access.
+    pub confirm_leave_complimentary: bool,
+}
+
+/// What the catalog says of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Whether a person can buy it without talking to anybody.
+    pub self_serve: bool,
+    pub monthly: Option<PriceId>,
+    pub annual: Option<PriceId>,
+}
+
+impl Offer {
+    #[must_use]
+    pub const fn price(&self, interval: Interval) -> Option<&PriceId> {
+        match interval {
+            Interval::Monthly => self.monthly.as_ref(),
+            Interval::Annual => self.annual.as_ref(),
+        }
+    }
+}
+
+/// Whether a provider can be asked at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    Ready,
+    NotConfigured,
+    /// A live key outside production, or a test key in it.
+    WrongMode,
+}
+
+/// The buyer, as far as buying is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buyer<'a> {
+    pub standing: &'a Standing,
+    pub is_test_cohort: bool,
+    pub members: u32,
+}
+
+/// A purchase that may be taken to the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    pub price: PriceId,
+    /// The first charge waits until then: what is left of the reverse trial, never less.
+    pub trial_end: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PurchaseRefused {
+    #[error("there is no such plan")]
+    InvalidPlan,
+    #[error("this plan is not sold by itself")]
+    TierNotYetAvailable,
+    #[error("the plan has no price for this interval")]
+    BillingNotConfigured,
+    #[error("no payment provider is configured")]
+    ProviderNotConfigured,
+    #[error("the payment provider's key does not fit this environment")]
+    BillingMisconfigured,
+    #[error("the account belongs to the test cohort")]
+    SyntheticTestCohort,
+    #[error("the account is complimentary")]
+    ComplimentaryAccount,
+    #[error("the account has a live subscription")]
+    AlreadySubscribed,
+    #[error("a purchase already waits for its first payment")]
+    PaymentPending,
+    #[error("the account owes a payment")]
+    FixPaymentFirst,
+    #[error("fewer seats than members")]
+    SeatsBelowMembers { members: u32 },
+}
+
+/// Decides in the order in which the refusals are listed. `offer` is `None` for an unknown plan.
+pub fn decide(
+    choice: &Choice,
+    offer: Option<&Offer>,
+    provider: Provider,
+    buyer: &Buyer<'_>,
+    now: Timestamp,
+) -> Result<Purchase, PurchaseRefused> {
+    let offer = offer.ok_or(PurchaseRefused::InvalidPlan)?;
+    if !offer.self_serve {
+        return Err(PurchaseRefused::TierNotYetAvailable);
+    }
+    let price = offer
+        .price(choice.interval)
+        .ok_or(PurchaseRefused::BillingNotConfigured)?;
+    match provider {
+        Provider::Ready => {}
+        Provider::NotConfigured => return Err(PurchaseRefused::ProviderNotConfigured),
+        Provider::WrongMode => return Err(PurchaseRefused::BillingMisconfigured),
+    }
+    if buyer.is_test_cohort {
+        return Err(PurchaseRefused::SyntheticTestCohort);
+    }
+    let complimentary = buyer
+        .standing
+        .grant
+        .as_ref()
+        .is_some_and(|grant| grant.holds_at(now));
+    if complimentary && !choice.confirm_leave_complimentary {
+        return Err(PurchaseRefused::ComplimentaryAccount);
+    }
+    let trial_end = trial_to_pass_on(buyer.standing, now)?;
+    if choice.seats < buyer.members {
+        return Err(PurchaseRefused::SeatsBelowMembers {
+            members: buyer.members,
+        });
+    }
+    Ok(Purchase {
+        price: price.clone(),
+        trial_end,
+    })
+}
+
+fn trial_to_pass_on(
+    standing: &Standing,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, PurchaseRefused> {
+    match &standing.subscription {
+        None
+        | Some(Subscription::Free { .. } | Subscription::Canceled(_) | Subscription::Expired(_)) => {
+            Ok(None)
+        }
+        Some(Subscription::Trialing(Trialing::Reverse { trial, .. })) => {
+            let end = trial.period.end();
+            Ok((now < end).then(|| end.max(now.saturating_add(SHORTEST_TRIAL + MARGIN))))
+        }
+        Some(
+            Subscription::Trialing(Trialing::Purchased(_))
+            | Subscription::Active(_)
+            | Subscription::Paused(_),
+        ) => Err(PurchaseRefused::AlreadySubscribed),
+        Some(Subscription::PendingPayment(_)) => Err(PurchaseRefused::PaymentPending),
+        Some(Subscription::PastDue(_) | Subscription::Unpaid(_)) => {
+            Err(PurchaseRefused::FixPaymentFirst)
+        }
+    }
+}

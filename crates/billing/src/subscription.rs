@@ -1,0 +1,224 @@
+//! The stored state: each variant carries only what exists in it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tollgate_primitives::{PlanKey, Timestamp, UserId};
+
+use crate::{Interval, PriceId, Stamp, SubscriptionId};
+
+/// From `start` up to, not including, `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Period {
+    start: Timestamp,
+    end: Timestamp,
+}
+
+/// The period ends before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a period cannot end before it starts")]
+pub struct PeriodInvalid;
+
+impl Period {
+    pub fn new(start: Timestamp, end: Timestamp) -> Result<Self, PeriodInvalid> {
+        if end < start {
+            return Err(PeriodInvalid);
+        }
+        Ok(Self { start, end })
+    }
+
+    /// `days` whole days from `start`.
+    #[must_use]
+    pub fn of_days(start: Timestamp, days: u16) -> Self {
+        let span = Duration::from_hours(24 * u64::from(days));
+        Self {
+            start,
+            end: start.saturating_add(span),
+        }
+    }
+
+    #[must_use]
+    pub const fn start(self) -> Timestamp {
+        self.start
+    }
+
+    #[must_use]
+    pub const fn end(self) -> Timestamp {
+        self.end
+    }
+
+    /// Whether it has not ended: strict at the boundary.
+    #[must_use]
+    pub fn runs_at(self, now: Timestamp) -> bool {
+        now < self.end
+    }
+}
+
+/// The one subscription of an account. An account that never tried nor bought has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subscription {
+    /// The free plan was chosen. Nothing stands behind it at the provider.
+    Free {
+        since: Timestamp,
+    },
+    Trialing(Trialing),
+    PendingPayment(PendingPayment),
+    Active(Bought),
+    PastDue(PastDue),
+    Unpaid(Unpaid),
+    Paused(Bought),
+    Canceled(Ended),
+    /// The first payment never arrived, and no trial of ours was there to fall back on.
+    Expired(Ended),
+}
+
+/// A reverse trial: full access from sign-up, without a card. Its end is set once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    pub plan: PlanKey,
+    pub period: Period,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trialing {
+    /// Ours. `failed` is a purchase that was begun in it and never paid; it cannot come back.
+    Reverse { trial: Trial, failed: Option<Ended> },
+    /// The provider's: bought, the first charge lies ahead.
+    Purchased(Bought),
+}
+
+/// A subscription that lives at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bought {
+    pub subscription: SubscriptionId,
+    /// When the provider said what is stored here.
+    pub stamp: Stamp,
+    pub plan: PlanKey,
+    pub interval: Interval,
+    pub price: PriceId,
+    pub seats: u32,
+    pub period: Period,
+    pub cancellation: Option<ScheduledCancellation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduledCancellation {
+    pub at: Timestamp,
+    /// We scheduled it because nobody used the product; a person's own choice is never undone by us.
+    pub is_auto: bool,
+}
+
+/// A paid plan was chosen and its first payment has not arrived. Grants nothing by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingPayment {
+    pub bought: Bought,
+    /// A reverse trial goes on while the purchase is pending, and after it fails.
+    pub trial: Option<Trial>,
+}
+
+/// A renewal failed; the provider is retrying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastDue {
+    pub bought: Bought,
+    pub since: Timestamp,
+    /// The last failed attempt the customer was told about; 0 when none.
+    pub attempt: u32,
+}
+
+/// The retries are over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpaid {
+    pub bought: Bought,
+    pub since: Timestamp,
+}
+
+/// Terminal for that subscription id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub bought: Bought,
+    pub ended_at: Timestamp,
+}
+
+/// Access for free, granted by an operator. Lies under everything else; the provider never hears of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub plan: PlanKey,
+    pub granted_by: UserId,
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Grant {
+    #[must_use]
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.ends_at.is_none_or(|end| now < end)
+    }
+}
+
+impl Subscription {
+    /// The trial of a new account.
+    #[must_use]
+    pub fn reverse_trial(plan: PlanKey, now: Timestamp, days: u16) -> Self {
+        let trial = Trial {
+            plan,
+            period: Period::of_days(now, days),
+        };
+        Self::Trialing(Trialing::Reverse {
+            trial,
+            failed: None,
+        })
+    }
+
+    /// What stands behind it at the provider, living or ended.
+    #[must_use]
+    pub const fn bought(&self) -> Option<&Bought> {
+        match self {
+            Self::Free { .. } | Self::Trialing(Trialing::Reverse { failed: None, .. }) => None,
+            Self::Trialing(Trialing::Reverse {
+                failed: Some(ended),
+                ..
+            })
+            | Self::Canceled(ended)
+            | Self::Expired(ended) => Some(&ended.bought),
+            Self::Trialing(Trialing::Purchased(bought))
+            | Self::Active(bought)
+            | Self::Paused(bought) => Some(bought),
+            Self::PendingPayment(pending) => Some(&pending.bought),
+            Self::PastDue(debt) => Some(&debt.bought),
+            Self::Unpaid(debt) => Some(&debt.bought),
+        }
+    }
+
+    /// Whether the provider still holds a subscription that could charge.
+    #[must_use]
+    pub const fn is_live_at_provider(&self) -> bool {
+        match self {
+            Self::Trialing(Trialing::Purchased(_))
+            | Self::PendingPayment(_)
+            | Self::Active(_)
+            | Self::PastDue(_)
+            | Self::Unpaid(_)
+            | Self::Paused(_) => true,
+            Self::Free { .. }
+            | Self::Trialing(Trialing::Reverse { .. })
+            | Self::Canceled(_)
+            | Self::Expired(_) => false,
+        }
+    }
+
+    /// The reverse trial that would go on if a pending purchase failed.
+    #[must_use]
+    pub const fn reverse(&self) -> Option<&Trial> {
+        match self {
+            Self::Trialing(Trialing::Reverse { trial, .. }) => Some(trial),
+            Self::PendingPayment(pending) => pending.trial.as_ref(),
+            Self::Free { .. }
+            | Self::Trialing(Trialing::Purchased(_))
+            | Self::Active(_)
+            | Self::PastDue(_)
+            | Self::Unpaid(_)
+            | Self::Paused(_)
+            | Self::Canceled(_)
+            | Self::Expired(_) => None,
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! What one event makes of a subscription. The provider delivers twice, late and in any order, with
+//! stamps of a whole second; this module is where that stops mattering.
+//!
+//! - A terminal word about a subscription always holds, whatever its stamp: nothing can follow it.
+//! - Otherwise an older word than the one stored is ignored, a newer one is believed.
+//! - Words of the same second, and words about a subscription that is not the one stored, cannot be
+//!   ordered: [`Outcome::NeedsRead`] asks for the provider's present truth, which arrives as
+//!   [`Event::Read`] and wins over an equal stamp.
+
+use thiserror::Error;
+use tollgate_primitives::Timestamp;
+
+use crate::{
+    Bought, Ended, PastDue, PendingPayment, ProviderStatus, ScheduledCancellation, Snapshot, Stamp,
+    Subscription, SubscriptionId, Trial, Trialing, Unpaid,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The provider told us how a subscription stood.
+    Observed(Snapshot),
+    /// We asked the provider how it stands.
+    Read(Snapshot),
+    /// A charge for a running subscription was refused. `attempt` counts from 1.
+    PaymentFailed {
+        subscription: SubscriptionId,
+        attempt: u32,
+        next_attempt: Option<Timestamp>,
+        stamp: Stamp,
+    },
+    PaymentSucceeded {
+        subscription: SubscriptionId,
+        stamp: Stamp,
+    },
+    /// The provider's trial ends in a few days and the first charge follows.
+    TrialWillEnd {
+        subscription: SubscriptionId,
+        ends_at: Timestamp,
+    },
+}
+
+/// What the shell must now do, as an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    WarnPaymentFailed {
+        attempt: u32,
+        next_attempt: Option<Timestamp>,
+    },
+    WarnTrialEnding {
+        ends_at: Timestamp,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Store `next` and carry out `effects`, in one transaction.
+    Moved {
+        next: Subscription,
+        effects: Vec<Effect>,
+    },
+    /// Nothing to store, somebody to tell.
+    Noticed(Effect),
+    /// The state says this already, or says something newer.
+    AlreadyApplied,
+    /// The event cannot be ordered against what is stored: read both subscriptions, the stored one
+    /// first, and come back with [`Event::Read`].
+    NeedsRead,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// A payment or notice about a subscription we have not heard of: its snapshot may be on the way.
+    #[error("the subscription is not known yet")]
+    UnknownSubscription,
+    /// The provider charges twice for one account.
+    #[error("the account has two live subscriptions at the provider")]
+    SecondLiveSubscription,
+}
+
+/// Decides one step. `current` is `None` for an account that never tried nor bought.
+pub fn transition(
+    current: Option<&Subscription>,
+    event: &Event,
+    now: Timestamp,
+) -> Result<Outcome, Refused> {
+    match event {
+        Event::Observed(snapshot) => Ok(observed(current, snapshot)),
+        Event::Read(snapshot) => read(current, snapshot),
+        Event::PaymentFailed {
+            subscription,
+            attempt,
+            next_attempt,
+            stamp,
+        } => {
+            let (state, bought) = known(current, subscription)?;
+            let warning = Effect::WarnPaymentFailed {
+                attempt: *attempt,
+                next_attempt: *next_attempt,
+            };
+            Ok(payment_failed(state, bought, (*attempt, *stamp), warning))
+        }
+        Event::PaymentSucceeded {
+            subscription,
+            stamp,
+        } => {
+            let (state, bought) = known(current, subscription)?;
+            Ok(payment_succeeded(state, bought, *stamp))
+        }
+        Event::TrialWillEnd {
+            subscription,
+            ends_at,
+        } => {
+            let (state, _) = known(current, subscription)?;
+            Ok(trial_will_end(state, *ends_at, now))
+        }
+    }
+}
+
+/// The stored state, if what is said concerns the subscription stored in it.
+fn known<'a>(
+    current: Option<&'a Subscription>,
+    subscription: &SubscriptionId,
+) -> Result<(&'a Subscription, &'a Bought), Refused> {
+    current
+        .and_then(|state| Some((state, state.bought()?)))
+        .filter(|(_, bought)| bought.subscription == *subscription)
+        .ok_or(Refused::UnknownSubscription)
+}
+
+fn observed(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
+    let Some((state, bought)) = current.and_then(|state| Some((state, state.bought()?))) else {
+        return moved(current, snapshot);
+    };
+    if bought.subscription != snapshot.subscription {
+        return observed_another(state, bought, snapshot);
+    }
+    if has_ended(state) {
+        return Outcome::AlreadyApplied;
+    }
+    if snapshot.status.is_terminal() || snapshot.stamp > bought.stamp {
+        return moved(current, snapshot);
+    }
+    if snapshot.stamp < bought.stamp || next_state(current, snapshot) == *state {
+        return Outcome::AlreadyApplied;
+    }
+    Outcome::NeedsRead
+}
+
+fn observed_another(state: &Subscription, bought: &Bought, snapshot: &Snapshot) -> Outcome {
+    if state.is_live_at_provider() {
+        // The end of another subscription changes nothing for the one that lives.
+        return if snapshot.status.is_terminal() {
+            Outcome::AlreadyApplied
+        } else {
+            Outcome::NeedsRead
+        };
+    }
+    if snapshot.stamp > bought.stamp {
+        moved(Some(state), snapshot)
+    } else {
+        Outcome::NeedsRead
+    }
+}
+
+fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Result<Outcome, Refused> {
+    let Some((state, bought)) = current.and_then(|state| Some((state, state.bought()?))) else {
+        return Ok(moved(current, snapshot));
+    };
+    if bought.subscription == snapshot.subscription {
+        let older = snapshot.stamp < bought.stamp && !snapshot.status.is_terminal();
+        let as_of_then = Snapshot {
+            stamp: bought.stamp,
+            ..snapshot.clone()
+        };
+        if has_ended(state) || older || next_state(current, &as_of_then) == *state {
+            return Ok(Outcome::AlreadyApplied);
+        }
+        return Ok(moved(current, snapshot));
+    }
+    match (state.is_live_at_provider(), snapshot.status.is_terminal()) {
+        (_, true) => Ok(Outcome::AlreadyApplied),
+        (true, false) => Err(Refused::SecondLiveSubscription),
+        (false, false) => Ok(moved(current, snapshot)),
+    }
+}
+
+fn payment_failed(
+    state: &Subscription,
+    bought: &Bought,
+    (attempt, stamp): (u32, Stamp),
+    warning: Effect,
+) -> Outcome {
+    match state {
+        Subscription::Trialing(Trialing::Purchased(_)) | Subscription::Active(_) => {
+            if stamp < bought.stamp {
+                return Outcome::AlreadyApplied;
+            }
+            if stamp == bought.stamp {
+                return Outcome::NeedsRead;
+            }
+            let bought = Bought {
+                stamp,
+                ..bought.clone()
+            };
+            let next = PastDue {
+                bought,
+                since: instant(stamp),
+                attempt,
+            };
+            Outcome::Moved {
+                next: Subscription::PastDue(next),
+                effects: vec![warning],
+            }
+        }
+        // Whatever its stamp: the snapshot of the same failure may have come first.
+        Subscription::PastDue(debt) if attempt > debt.attempt => {
+            let bought = Bought {
+                stamp: stamp.max(bought.stamp),
+                ..bought.clone()
+            };
+            let next = PastDue {
+                bought,
+                since: debt.since,
+                attempt,
+            };
+            Outcome::Moved {
+                next: Subscription::PastDue(next),
+                effects: vec![warning],
+            }
+        }
+        // The first payment is made with the customer watching; the rest is past retrying.
+        Subscription::PendingPayment(_)
+        | Subscription::PastDue(_)
+        | Subscription::Unpaid(_)
+        | Subscription::Paused(_)
+        | Subscription::Free { .. }
+        | Subscription::Trialing(Trialing::Reverse { .. })
+        | Subscription::Canceled(_)
+        | Subscription::Expired(_) => Outcome::AlreadyApplied,
+    }
+}
+
+fn payment_succeeded(state: &Subscription, bought: &Bought, stamp: Stamp) -> Outcome {
+    match state {
+        Subscription::PendingPayment(_) | Subscription::PastDue(_) => {
+            if stamp < bought.stamp {
+                return Outcome::AlreadyApplied;
+            }
+            if stamp == bought.stamp {
+                return Outcome::NeedsRead;
+            }
+            let next = Subscription::Active(Bought {
+                stamp,
+                ..bought.clone()
+            });
+            Outcome::Moved {
+                next,
+                effects: Vec::new(),
+            }
+        }
+        // An unpaid subscription may owe several invoices, and only the provider knows whether one
+        // payment was enough: its snapshot says so.
+        Subscription::Trialing(_)
+        | Subscription::Active(_)
+        | Subscription::Unpaid(_)
+        | Subscription::Paused(_)
+        | Subscription::Free { .. }
+        | Subscription::Canceled(_)
+        | Subscription::Expired(_) => Outcome::AlreadyApplied,
+    }
+}
+
+fn trial_will_end(state: &Subscription, ends_at: Timestamp, now: Timestamp) -> Outcome {
+    match state {
+        Subscription::Trialing(Trialing::Purchased(bought))
+            if bought.cancellation.is_none() && now < ends_at =>
+        {
+            Outcome::Noticed(Effect::WarnTrialEnding { ends_at })
+        }
+        Subscription::Trialing(_)
+        | Subscription::PendingPayment(_)
+        | Subscription::Active(_)
+        | Subscription::PastDue(_)
+        | Subscription::Unpaid(_)
+        | Subscription::Paused(_)
+        | Subscription::Free { .. }
+        | Subscription::Canceled(_)
+        | Subscription::Expired(_) => Outcome::AlreadyApplied,
+    }
+}
+
+fn moved(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
+    Outcome::Moved {
+        next: next_state(current, snapshot),
+        effects: Vec::new(),
+    }
+}
+
+/// The state that `snapshot` describes, keeping what only we know.
+fn next_state(current: Option<&Subscription>, snapshot: &Snapshot) -> Subscription {
+    let bought = bought(current, snapshot);
+    let since = instant(snapshot.stamp);
+    match snapshot.status {
+        ProviderStatus::Incomplete => {
+            let trial = current.and_then(Subscription::reverse).cloned();
+            Subscription::PendingPayment(PendingPayment { bought, trial })
+        }
+        ProviderStatus::IncompleteExpired => {
+            let ended = ended(bought, snapshot);
+            match current.and_then(Subscription::reverse).cloned() {
+                Some(trial) => resume_trial(trial, ended),
+                None => Subscription::Expired(ended),
+            }
+        }
+        ProviderStatus::Trialing => Subscription::Trialing(Trialing::Purchased(bought)),
+        ProviderStatus::Active => Subscription::Active(bought),
+        ProviderStatus::PastDue => {
+            let (since, attempt) = match current {
+                Some(Subscription::PastDue(debt)) => (debt.since, debt.attempt),
+                Some(_) | None => (since, 0),
+            };
+            Subscription::PastDue(PastDue {
+                bought,
+                since,
+                attempt,
+            })
+        }
+        ProviderStatus::Unpaid => {
+            let since = match current {
+                Some(Subscription::Unpaid(debt)) => debt.since,
+                Some(_) | None => since,
+            };
+            Subscription::Unpaid(Unpaid { bought, since })
+        }
+        ProviderStatus::Paused => Subscription::Paused(bought),
+        ProviderStatus::Canceled => Subscription::Canceled(ended(bought, snapshot)),
+    }
+}
+
+fn resume_trial(trial: Trial, failed: Ended) -> Subscription {
+    Subscription::Trialing(Trialing::Reverse {
+        trial,
+        failed: Some(failed),
+    })
+}
+
+fn bought(current: Option<&Subscription>, snapshot: &Snapshot) -> Bought {
+    let was_auto = current
+        .and_then(Subscription::bought)
+        .filter(|bought| bought.subscription == snapshot.subscription)
+        .and_then(|bought| bought.cancellation)
+        .is_some_and(|cancellation| cancellation.is_auto);
+    Bought {
+        subscription: snapshot.subscription.clone(),
+        stamp: snapshot.stamp,
+        plan: snapshot.plan.clone(),
+        interval: snapshot.interval,
+        price: snapshot.price.clone(),
+        seats: snapshot.seats,
+        period: snapshot.period,
+        cancellation: snapshot.cancel_at.map(|at| ScheduledCancellation {
+            at,
+            is_auto: was_auto,
+        }),
+    }
+}
+
+fn ended(bought: Bought, snapshot: &Snapshot) -> Ended {
+    Ended {
+        bought,
+        ended_at: snapshot.ended_at.unwrap_or_else(|| instant(snapshot.stamp)),
+    }
+}
+
+fn has_ended(state: &Subscription) -> bool {
+    state.bought().is_some() && !state.is_live_at_provider()
+}
+
+fn instant(stamp: Stamp) -> Timestamp {
+    Timestamp::from_unix_seconds(stamp.unix_seconds()).unwrap_or(Timestamp::MIN)
+}
