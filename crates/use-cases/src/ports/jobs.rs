@@ -1,0 +1,57 @@
+//! What the outside must do, as an order that is written in the transaction that promises it.
+
+use serde::{Deserialize, Serialize};
+use tollgate_billing::SubscriptionId;
+use tollgate_primitives::{AccountId, JobKey, Timestamp, TokenId, UserId};
+
+use super::NoticeId;
+
+/// One order. Enqueueing a key that still waits replaces it, so a repeat is harmless; running is at
+/// least once, so what it does outside carries the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    pub key: JobKey,
+    pub kind: JobKind,
+    /// Not before then; at once when `None`.
+    pub run_at: Option<Timestamp>,
+}
+
+impl Job {
+    #[must_use]
+    pub fn now(key: JobKey, kind: JobKind) -> Self {
+        Self { key, kind, run_at: None }
+    }
+}
+
+/// Ids only: no secret and no address ever waits in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobKind {
+    /// Mail the link that proves the address of `user`.
+    MailVerification { user: UserId, token: TokenId },
+    /// Tell an account's owners and admins that a charge failed.
+    MailPaymentFailed { account: AccountId, attempt: u32, next_attempt: Option<Timestamp> },
+    /// Tell an account's owners and admins that the first charge is near.
+    MailTrialEnding { account: AccountId, ends_at: Timestamp },
+    /// Try a stored webhook event again.
+    RetryEvent { event: NoticeId },
+    /// Ask the provider how things stand, then apply the stored event that could not be ordered.
+    ReadSubscription { account: AccountId, subscription: SubscriptionId, event: NoticeId },
+    /// Close a checkout page that a newer choice replaced.
+    ExpireCheckout { session: super::CheckoutSessionId },
+}
+
+impl JobKind {
+    /// The queue's name for it: stable, because jobs outlive a release.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::MailVerification { .. } => "mail_verification",
+            Self::MailPaymentFailed { .. } => "mail_payment_failed",
+            Self::MailTrialEnding { .. } => "mail_trial_ending",
+            Self::RetryEvent { .. } => "retry_event",
+            Self::ReadSubscription { .. } => "read_subscription",
+            Self::ExpireCheckout { .. } => "expire_checkout",
+        }
+    }
+}

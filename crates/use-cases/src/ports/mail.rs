@@ -1,0 +1,33 @@
+//! Mail, as what is to be said and to whom. How it looks is the adapter's.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use thiserror::Error;
+use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
+
+#[derive(Debug, Clone)]
+pub enum Mail {
+    /// `link` proves the mailbox to whoever has it: never logged.
+    Verification { name: String, link: SecretString },
+    PaymentFailed { account_name: String, next_attempt: Option<Timestamp>, billing_url: String },
+    TrialEnding { account_name: String, ends_at: Timestamp, billing_url: String },
+}
+
+#[derive(Debug, Error)]
+pub enum MailError {
+    /// Trying again later may help.
+    #[error("the mail server did not take the mail")]
+    Temporary(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The mailbox or the mail is refused for good.
+    #[error("the mail server refused the mail for good")]
+    Permanent(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+#[async_trait]
+pub trait Mailer: Debug + Send + Sync {
+    /// Sends once. A retry with the same `key` sends again under the same Message-ID, so that a
+    /// mailbox shows it once.
+    async fn send(&self, key: &JobKey, to: &EmailAddress, mail: &Mail) -> Result<(), MailError>;
+}

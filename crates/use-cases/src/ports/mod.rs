@@ -1,0 +1,28 @@
+//! What the use cases need from outside, in domain types only. Each method says what a retry means.
+
+mod clock;
+mod entropy;
+mod jobs;
+mod mail;
+mod passwords;
+mod payments;
+mod store;
+mod tokens;
+mod webhooks;
+
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use jobs::{Job, JobKind};
+pub use mail::{Mail, MailError, Mailer};
+pub use passwords::{PasswordHash, Passwords, PasswordsError, Verdict};
+pub use payments::{
+    CatalogPrice, CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described,
+    NewCustomer, Payments, PaymentsError,
+};
+pub use store::{
+    AccountFacts, AccountRow, Caller, Credentials, EventRecord, EventState, InboxEntry, LockedAccount,
+    Membership, NewRefreshToken, NewSession, NewUser, OfferRow, PublicPlan, Received, RefreshRow,
+    Reservation, ReservationState, Store, StoreError, Transaction, User, VerificationRow,
+};
+pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
+pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

@@ -1,0 +1,160 @@
+//! The payment provider, asked. Never while a transaction is open.
+
+use std::{
+    fmt::{self, Debug},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tollgate_billing::{
+    Customer, Interval, Period, PriceId, ProviderStatus, Snapshot, Stamp, SubscriptionId,
+};
+use tollgate_primitives::{
+    AccountId, EmailAddress, JobKey, Money, PlanKey, ReservationId, Timestamp,
+};
+
+/// The provider's id of one checkout page.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CheckoutSessionId(pub String);
+
+impl fmt::Display for CheckoutSessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A subscription in the provider's terms: what its price stands for is the catalog's to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    pub subscription: SubscriptionId,
+    pub status: ProviderStatus,
+    pub price: PriceId,
+    pub seats: u32,
+    pub period: Period,
+    pub cancel_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub stamp: Stamp,
+}
+
+impl Described {
+    #[must_use]
+    pub fn in_catalog(self, plan: PlanKey, interval: Interval) -> Snapshot {
+        Snapshot {
+            subscription: self.subscription,
+            status: self.status,
+            plan,
+            interval,
+            price: self.price,
+            seats: self.seats,
+            period: self.period,
+            cancel_at: self.cancel_at,
+            ended_at: self.ended_at,
+            stamp: self.stamp,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCustomer {
+    pub account: AccountId,
+    pub name: String,
+    pub email: EmailAddress,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutRequest {
+    pub account: AccountId,
+    pub reservation: ReservationId,
+    pub customer: Customer,
+    pub price: PriceId,
+    pub seats: u32,
+    pub trial_end: Option<Timestamp>,
+    pub success_url: String,
+    pub cancel_url: String,
+}
+
+/// An open checkout page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutSession {
+    pub id: CheckoutSessionId,
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
+/// One active product with its active recurring prices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogProduct {
+    pub id: String,
+    pub name: String,
+    /// The product's metadata `tollgate_plan`.
+    pub plan: Option<String>,
+    pub prices: Vec<CatalogPrice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogPrice {
+    pub id: PriceId,
+    /// `None` for intervals that no plan is sold by.
+    pub interval: Option<Interval>,
+    pub amount: Money,
+}
+
+#[derive(Debug, Error)]
+pub enum PaymentsError {
+    #[error("no payment provider is configured")]
+    NotConfigured,
+    /// It did not answer, or not in time, after every retry. What was asked may have happened: ask
+    /// again with the same key.
+    #[error("the payment provider cannot be reached")]
+    Unavailable {
+        retry_after: Option<Duration>,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It understood and said no; asking again the same way says no again.
+    #[error("the payment provider refused: {code}")]
+    Refused { code: String, message: String },
+    /// It answered something that we cannot read. Nothing is concluded from it.
+    #[error("the payment provider's answer cannot be read: {what}")]
+    Unreadable { what: String },
+}
+
+/// Every method that changes something takes the key under which it is the same act: a retry with the
+/// same key and the same content acts once and answers alike.
+#[async_trait]
+pub trait Payments: Debug + Send + Sync {
+    async fn create_customer(
+        &self,
+        key: &JobKey,
+        customer: &NewCustomer,
+    ) -> Result<Customer, PaymentsError>;
+
+    async fn open_checkout(
+        &self,
+        key: &JobKey,
+        request: &CheckoutRequest,
+    ) -> Result<CheckoutSession, PaymentsError>;
+
+    /// Closing a page that is closed already is fine.
+    async fn expire_checkout(&self, session: &CheckoutSessionId) -> Result<(), PaymentsError>;
+
+    /// The address of a page on which `customer` manages card, invoices and cancellation.
+    async fn open_portal(
+        &self,
+        customer: &Customer,
+        return_url: &str,
+    ) -> Result<String, PaymentsError>;
+
+    /// How a subscription stands now, stamped with the provider's own clock; `None` when the provider
+    /// knows no such subscription. Safe to repeat.
+    async fn read_subscription(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<(Customer, Described)>, PaymentsError>;
+
+    /// Every active product. Safe to repeat.
+    async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError>;
+}

@@ -1,0 +1,446 @@
+//! Durable state. One [`Transaction`] is one decision; the questions on [`Store`] are one round trip.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use thiserror::Error;
+use tollgate_billing::{
+    Customer, Interval, PriceId, Standing, Subscription, SubscriptionId, purchase::Offer,
+};
+use tollgate_entitlements::{FeatureKey, LimitKey, Overrides, Plan};
+use tollgate_identity::{role::Role, session::RefreshState};
+use tollgate_primitives::{
+    AccountId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
+};
+
+use super::{CheckoutSessionId, Job, Notice, NoticeId, PasswordHash};
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database did not answer or broke the transaction off. Nothing of it holds unless the
+    /// failed step was the commit, whose fate is then unknown; every use case may be repeated.
+    #[error("the database is not available: {step}")]
+    Unavailable {
+        step: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A row that no code of ours can have written.
+    #[error("the row of {table} cannot be read: {column}: {what}")]
+    Corrupt { table: &'static str, column: &'static str, what: String },
+}
+
+/// Who is calling, read anew on every request: a session that ended, a membership that was taken
+/// away or a role that changed counts at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub user: UserId,
+    pub session: SessionId,
+    pub account: AccountId,
+    pub role: Role,
+    pub is_super_admin: bool,
+    pub email_verified_at: Option<Timestamp>,
+    pub user_created_at: Timestamp,
+}
+
+/// A caller with all that the question "what may this account do" depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountFacts {
+    pub caller: Caller,
+    pub standing: Standing,
+    /// The plans that `standing` can lead to: the subscription's, the grant's, the free one. With
+    /// every feature and limit, or only those asked for.
+    pub plans: Vec<Plan>,
+    pub overrides: Overrides,
+    /// Members plus live invites.
+    pub seats_used: u32,
+    pub pending_kept_banner: bool,
+}
+
+/// A person as `/auth/me` shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    pub email: EmailAddress,
+    pub name: String,
+    pub account: AccountId,
+    pub account_role: Role,
+    pub memberships: Vec<Membership>,
+    pub is_super_admin: bool,
+    pub email_verified_at: Option<Timestamp>,
+    pub onboarding_step_completed: u8,
+    pub onboarding_dismissed: bool,
+    pub pending_kept_banner: bool,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    pub account: AccountId,
+    pub account_name: String,
+    pub role: Role,
+}
+
+/// What signing in needs to know of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: UserId,
+    /// `None` for a person who signs in through a provider only.
+    pub password: Option<PasswordHash>,
+    /// The sign-in providers linked to the person, by name.
+    pub providers: Vec<String>,
+    /// The account a new session starts in.
+    pub account: AccountId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUser {
+    pub id: UserId,
+    pub email: EmailAddress,
+    pub name: String,
+    pub password: PasswordHash,
+    pub is_super_admin: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    pub id: AccountId,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub user: UserId,
+    pub account: AccountId,
+    pub user_agent: Option<String>,
+    pub ip: Option<String>,
+}
+
+/// A refresh token as it is kept: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRefreshToken {
+    pub id: TokenId,
+    pub hash: [u8; 32],
+    pub expires_at: Timestamp,
+}
+
+/// A refresh token with its family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshRow {
+    pub user: UserId,
+    pub session: SessionId,
+    pub account: AccountId,
+    pub state: RefreshState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerificationRow {
+    pub id: TokenId,
+    pub user: UserId,
+    pub hash: [u8; 32],
+    pub expires_at: Timestamp,
+}
+
+/// A plan as the public price list shows it; amounts in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicPlan {
+    pub plan: PlanKey,
+    pub display_name: String,
+    pub description: Option<String>,
+    pub monthly_price_cents: Option<i64>,
+    pub annual_price_cents: Option<i64>,
+    pub currency: Option<Currency>,
+    pub max_seats: Option<u64>,
+    /// The keys of the features that are on.
+    pub features: Vec<FeatureKey>,
+    pub sort_order: i32,
+}
+
+/// What the catalog is to know of one plan's product and prices; see `sync-plans`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferRow {
+    pub plan: PlanKey,
+    pub product: String,
+    pub monthly: (PriceId, i64),
+    pub annual: Option<(PriceId, i64)>,
+    pub currency: Currency,
+}
+
+/// An account locked for a decision about its subscription.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LockedAccount {
+    pub id: AccountId,
+    pub name: String,
+    pub customer: Option<Customer>,
+    pub is_test_cohort: bool,
+    pub standing: Standing,
+    pub members: u32,
+    pub reservation: Option<Reservation>,
+}
+
+/// One intent to buy, written before the provider is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    pub id: ReservationId,
+    pub plan: PlanKey,
+    pub seats: u32,
+    pub interval: Interval,
+    pub price: PriceId,
+    pub trial_end: Option<Timestamp>,
+    pub attempt: u32,
+    pub expires_at: Timestamp,
+    pub state: ReservationState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReservationState {
+    /// The provider was not asked, or its answer was lost: ask again with the same key.
+    Asking,
+    Open { session: CheckoutSessionId, url: String },
+}
+
+/// Where an event stands in the inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventState {
+    /// Waits for a job.
+    Received,
+    Applied,
+    /// Nothing of ours.
+    Ignored,
+    Failed { error: String },
+    /// Not tried again by itself; an operator may replay it.
+    Dead { error: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboxEntry {
+    /// New, or tried before without success: apply it.
+    Open,
+    /// Done by an earlier delivery.
+    Done,
+}
+
+/// What [`Transaction::receive`] found, and locked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    pub entry: InboxEntry,
+    /// The account of the notice's customer with its subscription, locked until the commit; `None`
+    /// when no account has that customer yet, or the notice names none.
+    pub account: Option<(AccountId, Option<Subscription>)>,
+    /// What the described price stands for; `None` when the catalog has no such price.
+    pub price: Option<(PlanKey, Interval)>,
+}
+
+/// A stored event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    pub id: NoticeId,
+    pub body: String,
+    pub received_at: Timestamp,
+    pub attempts: u32,
+    pub state: EventState,
+}
+
+#[async_trait]
+pub trait Store: Debug + Send + Sync {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError>;
+
+    /// `None` when the session has ended or its person has left the account.
+    async fn caller(
+        &self,
+        session: SessionId,
+        account: AccountId,
+    ) -> Result<Option<Caller>, StoreError>;
+
+    /// The facts behind `/billing/state`: plans whole.
+    async fn account_facts(
+        &self,
+        session: SessionId,
+        account: AccountId,
+    ) -> Result<Option<AccountFacts>, StoreError>;
+
+    /// The facts behind `/gate`: plans and overrides hold only what is asked for.
+    async fn gate_facts(
+        &self,
+        session: SessionId,
+        account: AccountId,
+        feature: Option<&FeatureKey>,
+        limit: Option<&LimitKey>,
+    ) -> Result<Option<AccountFacts>, StoreError>;
+
+    async fn user(
+        &self,
+        session: SessionId,
+        account: AccountId,
+    ) -> Result<Option<User>, StoreError>;
+
+    async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, StoreError>;
+
+    /// Public, unarchived plans by `sort_order`, then key.
+    async fn public_plans(&self) -> Result<Vec<PublicPlan>, StoreError>;
+
+    /// What can be bought of `plan`; `None` for an unknown or archived plan.
+    async fn offer(&self, plan: &PlanKey) -> Result<Option<Offer>, StoreError>;
+
+    /// Consumes an unused, living refresh token and inserts its successor, in one guarded statement
+    /// that commits by itself; `None` when it was not to be consumed. A repeat after success answers
+    /// `None`: see [`Store::refresh_row`].
+    async fn rotate_refresh(
+        &self,
+        presented: &[u8; 32],
+        successor: &NewRefreshToken,
+        now: Timestamp,
+    ) -> Result<Option<RefreshRow>, StoreError>;
+
+    async fn refresh_row(&self, hash: &[u8; 32]) -> Result<Option<RefreshRow>, StoreError>;
+
+    /// Ends a session and with it its refresh tokens; true for the one call that ended it.
+    async fn end_session(
+        &self,
+        session: SessionId,
+        cause: &'static str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Remembers the customer the provider made, unless one is remembered; answers the one that
+    /// counts. A repeat changes nothing.
+    async fn put_customer(
+        &self,
+        account: AccountId,
+        customer: &Customer,
+    ) -> Result<Customer, StoreError>;
+
+    /// Notes the open checkout page of a reservation that is still asking. False when the reservation
+    /// was closed meanwhile. A repeat changes nothing.
+    async fn put_checkout(
+        &self,
+        reservation: ReservationId,
+        session: &CheckoutSessionId,
+        url: &str,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Stores an event that could not be applied, in a transaction of its own together with `job`. An
+    /// event that was applied meanwhile stays applied.
+    async fn keep_event(
+        &self,
+        notice: &Notice,
+        state: &EventState,
+        job: Option<&Job>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    async fn event(&self, id: &NoticeId) -> Result<Option<EventRecord>, StoreError>;
+
+    /// Where to write to a person: address, name, and whether the address is proven already.
+    async fn mailbox(
+        &self,
+        user: UserId,
+    ) -> Result<Option<(EmailAddress, String, Option<Timestamp>)>, StoreError>;
+
+    /// The account's name and the mailboxes of its owners and admins; empty for the test cohort.
+    async fn billing_contacts(
+        &self,
+        account: AccountId,
+    ) -> Result<(String, Vec<EmailAddress>), StoreError>;
+
+    /// Upserts products and prices into the catalog; never touches display name, visibility or order.
+    /// A repeat changes nothing.
+    async fn put_offers(&self, offers: &[OfferRow]) -> Result<(), StoreError>;
+
+    /// Answers when a statement came back; for readiness.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Dropping it rolls everything back.
+#[async_trait]
+pub trait Transaction: Debug + Send {
+    /// False when the address belongs to somebody; nothing is inserted then.
+    async fn insert_user(&mut self, user: &NewUser, now: Timestamp) -> Result<bool, StoreError>;
+
+    async fn insert_account(
+        &mut self,
+        account: &AccountRow,
+        owner: UserId,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Takes the one trial of a mailbox; false when it was taken before.
+    async fn claim_trial(&mut self, mailbox: &[u8; 32], now: Timestamp)
+    -> Result<bool, StoreError>;
+
+    async fn put_subscription(
+        &mut self,
+        account: AccountId,
+        subscription: &Subscription,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    async fn insert_session(
+        &mut self,
+        session: &NewSession,
+        refresh: &NewRefreshToken,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    async fn insert_verification(&mut self, token: &VerificationRow) -> Result<(), StoreError>;
+
+    /// Stores a better hash, unless the password changed since `old` was read.
+    async fn replace_password(
+        &mut self,
+        user: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError>;
+
+    /// Locks an account for a decision about its subscription; `None` when there is none such.
+    async fn lock_account(
+        &mut self,
+        account: AccountId,
+    ) -> Result<Option<LockedAccount>, StoreError>;
+
+    async fn insert_reservation(
+        &mut self,
+        account: AccountId,
+        reservation: &Reservation,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    async fn close_reservation(
+        &mut self,
+        reservation: ReservationId,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Puts an event into the inbox and locks the account it is about, in one statement.
+    async fn receive(
+        &mut self,
+        notice: &Notice,
+        now: Timestamp,
+    ) -> Result<Received, StoreError>;
+
+    /// Writes how an event ended, the subscription it made, and the audit row, in one statement; the
+    /// purchase that the subscription or the checkout page came from is closed with it.
+    async fn conclude(
+        &mut self,
+        notice: &Notice,
+        state: &EventState,
+        change: Option<(AccountId, &Subscription)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// One row of who did what to whom. `detail` holds no secret and no address.
+    async fn audit(
+        &mut self,
+        actor: Option<UserId>,
+        account: Option<AccountId>,
+        action: &'static str,
+        detail: serde_json::Value,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError>;
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
