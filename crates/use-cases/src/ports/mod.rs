@@ -21,7 +21,7 @@ pub use payments::{
 };
 pub use store::{
     AccountFacts, AccountRow, Caller, Credentials, EventRecord, EventState, InboxEntry, LockedAccount,
-    Membership, NewRefreshToken, NewSession, NewUser, OfferRow, PublicPlan, Received, RefreshRow,
+    Membership, NewRefreshToken, NewSession, NewUser, OfferRow, PlanBilling, PublicPlan, Received, RefreshRow,
     Reservation, ReservationState, Store, StoreError, Transaction, User, VerificationRow,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};

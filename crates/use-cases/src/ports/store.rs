@@ -51,6 +51,8 @@ pub struct AccountFacts {
     /// The plans that `standing` can lead to: the subscription's, the grant's, the free one. With
     /// every feature and limit, or only those asked for.
     pub plans: Vec<Plan>,
+    /// How each of `plans` is sold; empty behind `/gate`.
+    pub plan_billing: Vec<PlanBilling>,
     pub overrides: Overrides,
     /// Members plus live invites.
     pub seats_used: u32,
@@ -142,19 +144,25 @@ pub struct VerificationRow {
     pub expires_at: Timestamp,
 }
 
-/// A plan as the public price list shows it; amounts in minor units.
+/// How a plan is sold; amounts in minor units, `None` until synced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicPlan {
+pub struct PlanBilling {
     pub plan: PlanKey,
     pub display_name: String,
     pub description: Option<String>,
     pub monthly_price_cents: Option<i64>,
     pub annual_price_cents: Option<i64>,
     pub currency: Option<Currency>,
+    pub sort_order: i32,
+}
+
+/// A plan as the public price list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicPlan {
+    pub billing: PlanBilling,
     pub max_seats: Option<u64>,
     /// The keys of the features that are on.
     pub features: Vec<FeatureKey>,
-    pub sort_order: i32,
 }
 
 /// What the catalog is to know of one plan's product and prices; see `sync-plans`.
@@ -282,6 +290,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// What can be bought of `plan`; `None` for an unknown or archived plan.
     async fn offer(&self, plan: &PlanKey) -> Result<Option<Offer>, StoreError>;
+
+    /// What a price stands for; `None` when the catalog has no such price.
+    async fn price(&self, price: &PriceId) -> Result<Option<(PlanKey, Interval)>, StoreError>;
 
     /// Consumes an unused, living refresh token and inserts its successor, in one guarded statement
     /// that commits by itself; `None` when it was not to be consumed. A repeat after success answers
