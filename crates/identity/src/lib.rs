@@ -1,1 +1,14 @@
-//! tollgate-identity
+//! Rules about people: passwords, names, roles, sessions, the days to verify an address.
+//!
+//! Decides whether a text may be a password or a name, what a refresh token may still do, and who
+//! may grant which role. Hashes nothing, signs nothing, stores nothing. Pure: `now` is an argument.
+
+mod name;
+pub mod password;
+mod role;
+pub mod session;
+pub mod verification;
+
+pub use name::{CompanyName, NameInvalid, PersonName};
+pub use password::{NewPassword, Password, PasswordWeakness};
+pub use role::{Role, RoleInvalid};
