@@ -205,6 +205,22 @@ impl Subscription {
         }
     }
 
+    /// The end of what stood behind it at the provider.
+    #[must_use]
+    pub const fn ended(&self) -> Option<&Ended> {
+        match self {
+            Self::Trialing(Trialing::Reverse { failed, .. }) => failed.as_ref(),
+            Self::Canceled(ended) | Self::Expired(ended) => Some(ended),
+            Self::Free { .. }
+            | Self::Trialing(Trialing::Purchased(_))
+            | Self::PendingPayment(_)
+            | Self::Active(_)
+            | Self::PastDue(_)
+            | Self::Unpaid(_)
+            | Self::Paused(_) => None,
+        }
+    }
+
     /// The reverse trial that would go on if a pending purchase failed.
     #[must_use]
     pub const fn reverse(&self) -> Option<&Trial> {

@@ -134,7 +134,7 @@ fn observed(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
     if bought.subscription != snapshot.subscription {
         return observed_another(state, bought, snapshot);
     }
-    if has_ended(state) {
+    if state.ended().is_some() {
         return Outcome::AlreadyApplied;
     }
     if snapshot.status.is_terminal() || snapshot.stamp > bought.stamp {
@@ -172,15 +172,20 @@ fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Result<Outcome, 
             stamp: bought.stamp,
             ..snapshot.clone()
         };
-        if has_ended(state) || older || next_state(current, &as_of_then) == *state {
+        if state.ended().is_some() || older || next_state(current, &as_of_then) == *state {
             return Ok(Outcome::AlreadyApplied);
         }
         return Ok(moved(current, snapshot));
     }
-    match (state.is_live_at_provider(), snapshot.status.is_terminal()) {
+    match (state.ended(), snapshot.status.is_terminal()) {
+        (None, false) => Err(Refused::SecondLiveSubscription),
+        (Some(_), false) => Ok(moved(current, snapshot)),
+        // Of two that are over the later counts. Where the provider does not say when, the stamp
+        // cannot stand in: it is that of the question, and each would be later than the other.
+        (Some(ended), true) if snapshot.ended_at > Some(ended.ended_at) => {
+            Ok(moved(current, snapshot))
+        }
         (_, true) => Ok(Outcome::AlreadyApplied),
-        (true, false) => Err(Refused::SecondLiveSubscription),
-        (false, false) => Ok(moved(current, snapshot)),
     }
 }
 
@@ -370,10 +375,6 @@ fn ended(bought: Bought, snapshot: &Snapshot) -> Ended {
         bought,
         ended_at: snapshot.ended_at.unwrap_or_else(|| instant(snapshot.stamp)),
     }
-}
-
-fn has_ended(state: &Subscription) -> bool {
-    state.bought().is_some() && !state.is_live_at_provider()
 }
 
 fn instant(stamp: Stamp) -> Timestamp {
