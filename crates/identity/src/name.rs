@@ -146,3 +146,79 @@ fn has_link(name: &str) -> bool {
             word.starts_with("www.") || dotted_path
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{NameInvalid::*, *};
+
+    #[test]
+    fn people_and_companies_are_called_many_things() {
+        for name in [
+            "Ada",
+            "李",
+            "Augusta Ada King, Countess of Lovelace",
+            "O'Neill-Müller Jr.",
+            "نویسنده\u{200c}ها",
+            "Booking.com",
+            "AC/DC",
+            "Dr./Prof. Noether",
+            "Babbage & Sons <est. 1822>",
+            "24/7 Support",
+            &"x".repeat(80),
+        ] {
+            assert_eq!(PersonName::parse(name).unwrap().as_str(), name);
+            assert_eq!(CompanyName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn one_name_has_one_spelling() {
+        for spelling in ["Zo\u{eb}", " Zoe\u{308} ", "\tZoe\u{308}\n"] {
+            assert_eq!(PersonName::parse(spelling).unwrap().as_str(), "Zo\u{eb}");
+        }
+    }
+
+    #[test]
+    fn what_could_pose_as_something_else_in_a_mail_is_refused_with_its_reason() {
+        for (text, why) in [
+            ("", Empty),
+            (" \t\r\n\u{a0}\u{3000}", Empty),
+            (&"x".repeat(81), TooLong),
+            (&"x".repeat(1 << 20), TooLong),
+            ("Ada\r\nBcc: eve@example.com", ControlCharacter),
+            ("Ada\nLovelace", ControlCharacter),
+            ("Ada\tLovelace", ControlCharacter),
+            ("Ada\0", ControlCharacter),
+            ("Ada\u{1b}[31m", ControlCharacter),
+            ("Ada\u{85}Lovelace", ControlCharacter),
+            ("Ada\u{2028}Lovelace", ControlCharacter),
+            ("Ada\u{202e}moc.live", HiddenCharacter),
+            ("\u{2066}Ada\u{2069}", HiddenCharacter),
+            ("\u{200b}", HiddenCharacter),
+            ("Ad\u{feff}a", HiddenCharacter),
+            ("Ada \u{e0041}", HiddenCharacter),
+            ("https://evil.example", Link),
+            ("Click HTTP://EVIL.EXAMPLE now", Link),
+            ("see www.evil.example", Link),
+            ("see (WWW.evil.example)", Link),
+            ("see evil.example/login", Link),
+            ("see <evil.example/login>", Link),
+        ] {
+            assert_eq!(PersonName::parse(text), Err(why), "{text:?}");
+            assert_eq!(CompanyName::parse(text), Err(why), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_parses_to_itself_and_keeps_to_one_line(text in "(?s).{0,100}") {
+            if let Ok(name) = PersonName::parse(&text) {
+                prop_assert_eq!(PersonName::parse(name.as_str()), Ok(name.clone()));
+                prop_assert!(!name.as_str().contains(['\r', '\n', '\0']));
+                prop_assert!((1..=80).contains(&name.as_str().chars().count()));
+            }
+        }
+    }
+}
