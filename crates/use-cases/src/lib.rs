@@ -1,4 +1,35 @@
 //! One file per use case. Each reads: clock, begin, lock, decide (in a pure crate), write state and
 //! outbox, commit. Async, but no I/O of its own: that is behind the [`ports`].
 
+mod app;
+mod apply_event;
+mod billing_state;
+mod keyed;
+mod open_checkout;
+mod open_portal;
+mod pass_gate;
 pub mod ports;
+mod read_subscription;
+mod receive_webhook;
+mod refresh_session;
+mod register;
+mod run_job;
+mod send_mail;
+mod sign_in;
+mod sign_out;
+mod sync_plans;
+
+pub use app::{App, Session, Settings, Tokens};
+pub use apply_event::Applied;
+pub use billing_state::{BillingState, BillingStateError, SubscriptionState, billing_state};
+pub use keyed::{Key, KeyTooShort};
+pub use open_checkout::{CheckoutError, open_checkout};
+pub use open_portal::{PortalError, open_portal};
+pub use pass_gate::{GateQuestion, GateRefused, Passed, pass_gate};
+pub use receive_webhook::{Delivery, WebhookError, receive_webhook};
+pub use refresh_session::{RefreshError, refresh_session};
+pub use register::{Register, RegisterError, Registered, register};
+pub use run_job::{JobFailed, run_job};
+pub use sign_in::{SignInError, sign_in};
+pub use sign_out::sign_out;
+pub use sync_plans::{SyncPlansError, SyncReport, sync_plans};

@@ -19,7 +19,11 @@ pub struct Job {
 impl Job {
     #[must_use]
     pub fn now(key: JobKey, kind: JobKind) -> Self {
-        Self { key, kind, run_at: None }
+        Self {
+            key,
+            kind,
+            run_at: None,
+        }
     }
 }
 
@@ -30,13 +34,24 @@ pub enum JobKind {
     /// Mail the link that proves the address of `user`.
     MailVerification { user: UserId, token: TokenId },
     /// Tell an account's owners and admins that a charge failed.
-    MailPaymentFailed { account: AccountId, attempt: u32, next_attempt: Option<Timestamp> },
+    MailPaymentFailed {
+        account: AccountId,
+        attempt: u32,
+        next_attempt: Option<Timestamp>,
+    },
     /// Tell an account's owners and admins that the first charge is near.
-    MailTrialEnding { account: AccountId, ends_at: Timestamp },
+    MailTrialEnding {
+        account: AccountId,
+        ends_at: Timestamp,
+    },
     /// Try a stored webhook event again.
     RetryEvent { event: NoticeId },
     /// Ask the provider how things stand, then apply the stored event that could not be ordered.
-    ReadSubscription { account: AccountId, subscription: SubscriptionId, event: NoticeId },
+    ReadSubscription {
+        account: AccountId,
+        subscription: SubscriptionId,
+        event: NoticeId,
+    },
     /// Close a checkout page that a newer choice replaced.
     ExpireCheckout { session: super::CheckoutSessionId },
 }

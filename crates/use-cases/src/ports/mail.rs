@@ -11,8 +11,16 @@ use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
 pub enum Mail {
     /// `link` proves the mailbox to whoever has it: never logged.
     Verification { name: String, link: SecretString },
-    PaymentFailed { account_name: String, next_attempt: Option<Timestamp>, billing_url: String },
-    TrialEnding { account_name: String, ends_at: Timestamp, billing_url: String },
+    PaymentFailed {
+        account_name: String,
+        next_attempt: Option<Timestamp>,
+        billing_url: String,
+    },
+    TrialEnding {
+        account_name: String,
+        ends_at: Timestamp,
+        billing_url: String,
+    },
 }
 
 #[derive(Debug, Error)]

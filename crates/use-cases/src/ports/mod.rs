@@ -20,9 +20,10 @@ pub use payments::{
     NewCustomer, Payments, PaymentsError,
 };
 pub use store::{
-    AccountFacts, AccountRow, Caller, Credentials, EventRecord, EventState, InboxEntry, LockedAccount,
-    Membership, NewRefreshToken, NewSession, NewUser, OfferRow, PlanBilling, PublicPlan, Received, RefreshRow,
-    Reservation, ReservationState, Store, StoreError, Transaction, User, VerificationRow,
+    AccountFacts, AccountRow, AuditEntry, Caller, Credentials, EventRecord, EventState, InboxEntry,
+    LockedAccount, Membership, NewRefreshToken, NewSession, NewUser, OfferRow, PlanBilling,
+    PublicPlan, Received, RefreshRow, Reservation, ReservationState, Store, StoreError,
+    Transaction, User, VerificationRow,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

@@ -4,7 +4,7 @@ use std::{fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
 use thiserror::Error;
-use tollgate_identity::password::Password;
+use tollgate_identity::Password;
 
 /// A stored hash with the version of its scheme; opaque.
 #[derive(Clone, PartialEq, Eq)]

@@ -4,13 +4,12 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use thiserror::Error;
-use tollgate_billing::{
-    Customer, Interval, PriceId, Standing, Subscription, SubscriptionId, purchase::Offer,
-};
+use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
 use tollgate_entitlements::{FeatureKey, LimitKey, Overrides, Plan};
-use tollgate_identity::{role::Role, session::RefreshState};
+use tollgate_identity::{Role, session::RefreshState};
 use tollgate_primitives::{
-    AccountId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
+    AccountId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId,
+    UserId,
 };
 
 use super::{CheckoutSessionId, Job, Notice, NoticeId, PasswordHash};
@@ -27,7 +26,11 @@ pub enum StoreError {
     },
     /// A row that no code of ours can have written.
     #[error("the row of {table} cannot be read: {column}: {what}")]
-    Corrupt { table: &'static str, column: &'static str, what: String },
+    Corrupt {
+        table: &'static str,
+        column: &'static str,
+        what: String,
+    },
 }
 
 /// Who is calling, read anew on every request: a session that ended, a membership that was taken
@@ -205,7 +208,10 @@ pub struct Reservation {
 pub enum ReservationState {
     /// The provider was not asked, or its answer was lost: ask again with the same key.
     Asking,
-    Open { session: CheckoutSessionId, url: String },
+    Open {
+        session: CheckoutSessionId,
+        url: String,
+    },
 }
 
 /// Where an event stands in the inbox.
@@ -216,9 +222,13 @@ pub enum EventState {
     Applied,
     /// Nothing of ours.
     Ignored,
-    Failed { error: String },
+    Failed {
+        error: String,
+    },
     /// Not tried again by itself; an operator may replay it.
-    Dead { error: String },
+    Dead {
+        error: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +258,17 @@ pub struct EventRecord {
     pub received_at: Timestamp,
     pub attempts: u32,
     pub state: EventState,
+}
+
+/// Who did what to whom, in the transaction that did it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    /// `None` for what nobody signed in did: the payment provider, time, a job.
+    pub actor: Option<UserId>,
+    pub account: Option<AccountId>,
+    pub action: &'static str,
+    /// Holds no secret and no address.
+    pub detail: serde_json::Value,
 }
 
 #[async_trait]
@@ -296,7 +317,8 @@ pub trait Store: Debug + Send + Sync {
 
     /// Consumes an unused, living refresh token and inserts its successor, in one guarded statement
     /// that commits by itself; `None` when it was not to be consumed. A repeat after success answers
-    /// `None`: see [`Store::refresh_row`].
+    /// `None`: see [`Store::refresh_row`]. The successor ends at its `expires_at`, or
+    /// [`tollgate_identity::session::ABSOLUTE_LIFE`] after sign-in if that is sooner.
     async fn rotate_refresh(
         &self,
         presented: &[u8; 32],
@@ -313,6 +335,9 @@ pub trait Store: Debug + Send + Sync {
         cause: &'static str,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// The provider's customer of an account, once it has one.
+    async fn customer(&self, account: AccountId) -> Result<Option<Customer>, StoreError>;
 
     /// Remembers the customer the provider made, unless one is remembered; answers the one that
     /// counts. A repeat changes nothing.
@@ -356,6 +381,9 @@ pub trait Store: Debug + Send + Sync {
         account: AccountId,
     ) -> Result<(String, Vec<EmailAddress>), StoreError>;
 
+    /// Plans that are sold by themselves and are not archived, the free one left out, by `sort_order`.
+    async fn plans_on_sale(&self) -> Result<Vec<PlanBilling>, StoreError>;
+
     /// Upserts products and prices into the catalog; never touches display name, visibility or order.
     /// A repeat changes nothing.
     async fn put_offers(&self, offers: &[OfferRow]) -> Result<(), StoreError>;
@@ -395,7 +423,11 @@ pub trait Transaction: Debug + Send {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    async fn insert_verification(&mut self, token: &VerificationRow) -> Result<(), StoreError>;
+    async fn insert_verification(
+        &mut self,
+        token: &VerificationRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Stores a better hash, unless the password changed since `old` was read.
     async fn replace_password(
@@ -425,11 +457,7 @@ pub trait Transaction: Debug + Send {
     ) -> Result<(), StoreError>;
 
     /// Puts an event into the inbox and locks the account it is about, in one statement.
-    async fn receive(
-        &mut self,
-        notice: &Notice,
-        now: Timestamp,
-    ) -> Result<Received, StoreError>;
+    async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError>;
 
     /// Writes how an event ended, the subscription it made, and the audit row, in one statement; the
     /// purchase that the subscription or the checkout page came from is closed with it.
@@ -441,15 +469,7 @@ pub trait Transaction: Debug + Send {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// One row of who did what to whom. `detail` holds no secret and no address.
-    async fn audit(
-        &mut self,
-        actor: Option<UserId>,
-        account: Option<AccountId>,
-        action: &'static str,
-        detail: serde_json::Value,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
+    async fn audit(&mut self, entry: &AuditEntry, now: Timestamp) -> Result<(), StoreError>;
 
     async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError>;
 

@@ -36,26 +36,40 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq)]
 pub enum NoticeContent {
     /// The whole of a subscription as it stood.
-    Subscription { customer: Customer, described: Described },
+    Subscription {
+        customer: Customer,
+        described: Described,
+    },
     CheckoutCompleted {
         session: CheckoutSessionId,
         customer: Option<Customer>,
         subscription: Option<SubscriptionId>,
     },
-    CheckoutExpired { session: CheckoutSessionId },
+    CheckoutExpired {
+        session: CheckoutSessionId,
+    },
     PaymentFailed {
         customer: Customer,
         subscription: SubscriptionId,
         attempt: u32,
         next_attempt: Option<Timestamp>,
     },
-    PaymentSucceeded { customer: Customer, subscription: SubscriptionId },
-    TrialWillEnd { customer: Customer, subscription: SubscriptionId, ends_at: Timestamp },
+    PaymentSucceeded {
+        customer: Customer,
+        subscription: SubscriptionId,
+    },
+    TrialWillEnd {
+        customer: Customer,
+        subscription: SubscriptionId,
+        ends_at: Timestamp,
+    },
     /// Nothing of ours: another kind of event, or one without its object in it.
     Irrelevant,
     /// A kind we know with content we do not (a new status, a missing field), or one meant for
     /// another environment: parked for a person to look at, never guessed at. Says why.
-    Unreadable { reason: String },
+    Unreadable {
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -1,0 +1,152 @@
+//! What is derived from the operator's secret key, each purpose under a key of its own.
+//!
+//! Refresh tokens and mailed tokens are derived, so that a repeated answer and a repeated mail say the
+//! same without the token ever being stored: the database holds SHA-256 hashes alone.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tollgate_primitives::{EmailAddress, TokenId};
+
+/// The secret that the application's own tokens are derived from: 32 bytes or more.
+#[derive(Clone)]
+pub struct Key(SecretSlice<u8>);
+
+/// Fewer than 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a key needs 32 bytes or more")]
+pub struct KeyTooShort;
+
+/// A refresh token as its holder has it.
+#[derive(Clone)]
+pub(crate) struct RefreshToken(SecretString);
+
+impl Key {
+    pub fn new(bytes: Vec<u8>) -> Result<Self, KeyTooShort> {
+        if bytes.len() < 32 {
+            return Err(KeyTooShort);
+        }
+        Ok(Self(bytes.into()))
+    }
+
+    /// The first token of a family, from fresh randomness.
+    pub(crate) fn first_refresh_token(&self, random: &[u8; 32]) -> RefreshToken {
+        RefreshToken::of(self.derive("refresh-first", random))
+    }
+
+    /// The one token that may follow `token`.
+    pub(crate) fn next_refresh_token(&self, token: &RefreshToken) -> RefreshToken {
+        RefreshToken::of(self.derive("refresh-next", token.text().as_bytes()))
+    }
+
+    /// The secret in a link mailed to prove an address.
+    pub(crate) fn verification_token(&self, id: TokenId) -> SecretString {
+        let mac = self.derive("verify-email", id.as_uuid().as_bytes());
+        URL_SAFE_NO_PAD.encode(mac).into()
+    }
+
+    /// The name under which "one trial per person" remembers a mailbox, also after erasure.
+    pub(crate) fn trial_key(&self, address: &EmailAddress) -> [u8; 32] {
+        self.derive("trial", address.mailbox().as_bytes())
+    }
+
+    fn derive(&self, purpose: &str, content: &[u8]) -> [u8; 32] {
+        let purpose_key = hmac(self.0.expose_secret(), purpose.as_bytes());
+        hmac(&purpose_key, content)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+impl RefreshToken {
+    const PREFIX: &'static str = "tgr_";
+
+    fn of(secret: [u8; 32]) -> Self {
+        Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(secret)).into())
+    }
+
+    /// `None` for what cannot be a refresh token of ours.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let secret = URL_SAFE_NO_PAD
+            .decode(text.strip_prefix(Self::PREFIX)?)
+            .ok()?;
+        (secret.len() == 32).then(|| Self(text.into()))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        token_hash(self.text())
+    }
+}
+
+/// How any token is kept: it has 256 bits of its own, so a plain hash is enough.
+pub(crate) fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+fn hmac(key: &[u8], content: &[u8]) -> [u8; 32] {
+    // HMAC takes keys of every length, so this cannot fail; an empty answer would fail every check.
+    Hmac::<Sha256>::new_from_slice(key).map_or([0; 32], |mut mac| {
+        mac.update(content);
+        mac.finalize().into_bytes().into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> Key {
+        Key::new(vec![byte; 32]).unwrap()
+    }
+
+    #[test]
+    fn a_short_key_is_refused() {
+        assert_eq!(Key::new(vec![1; 31]).unwrap_err(), KeyTooShort);
+    }
+
+    #[test]
+    fn a_refresh_token_has_one_successor_under_one_key() {
+        let first = key(1).first_refresh_token(&[7; 32]);
+        let next = key(1).next_refresh_token(&first);
+        assert_eq!(key(1).next_refresh_token(&first).text(), next.text());
+        assert_ne!(key(2).next_refresh_token(&first).text(), next.text());
+        assert_ne!(next.text(), first.text());
+        assert_eq!(
+            RefreshToken::parse(next.text()).unwrap().hash(),
+            next.hash()
+        );
+    }
+
+    #[test]
+    fn what_is_no_refresh_token_is_not_looked_up() {
+        for bad in [
+            "",
+            "tgr_",
+            "tgr_short",
+            "eyJhbGciOiJFZERTQSJ9.e30.x",
+            "tgr_\u{fffd}",
+        ] {
+            assert!(RefreshToken::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn purposes_do_not_share_values() {
+        let id = TokenId::from_uuid(uuid::Uuid::from_bytes([7; 16]));
+        let mailed = key(1).verification_token(id);
+        let refresh = key(1).first_refresh_token(&[7; 32]);
+        assert!(!refresh.text().contains(mailed.expose_secret()));
+    }
+}

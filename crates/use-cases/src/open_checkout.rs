@@ -1,0 +1,198 @@
+//! A person starts to buy. The intent is written before the provider is asked, and its id is the
+//! provider's idempotency key: tabs, retries and crashes in between end at one open page.
+
+use std::time::Duration;
+
+use serde_json::json;
+use thiserror::Error;
+use tollgate_billing::{
+    Customer,
+    purchase::{Buyer, Choice, Purchase, PurchaseRefused, decide},
+};
+use tollgate_primitives::{JobKey, ReservationId, Timestamp};
+
+use crate::{
+    App,
+    ports::{
+        AuditEntry, Caller, CheckoutRequest, CheckoutSession, Job, JobKind, LockedAccount,
+        NewCustomer, PaymentsError, Reservation, ReservationState, StoreError, Transaction,
+    },
+};
+
+/// How long an intent lives whose page was never opened: as long as the provider remembers its key
+/// (<https://docs.stripe.com/api/idempotent_requests>).
+const UNOPENED_LIFE: Duration = Duration::from_hours(23);
+
+/// A page this close to its end is not handed out again.
+const LAST_MINUTES: Duration = Duration::from_mins(5);
+
+#[derive(Debug, Error)]
+pub enum CheckoutError {
+    #[error(transparent)]
+    Refused(#[from] PurchaseRefused),
+    #[error("the account is gone")]
+    AccountGone,
+    /// Another tab made another choice meanwhile.
+    #[error("another purchase was started meanwhile")]
+    Superseded,
+    #[error(transparent)]
+    Payments(#[from] PaymentsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Answers the address of the page on which `choice` can be paid.
+pub async fn open_checkout(
+    app: &App,
+    caller: &Caller,
+    choice: &Choice,
+) -> Result<String, CheckoutError> {
+    let (account, reservation) = reserve(app, caller, choice).await?;
+    if let ReservationState::Open { url, .. } = reservation.state {
+        return Ok(url);
+    }
+    let customer = customer_of(app, caller, &account).await?;
+    let page = ask_provider(app, &account, &reservation, customer).await?;
+    let stands = app
+        .store
+        .put_checkout(reservation.id, &page.id, &page.url, page.expires_at)
+        .await?;
+    if !stands {
+        app.payments.expire_checkout(&page.id).await?;
+        return Err(CheckoutError::Superseded);
+    }
+    Ok(page.url)
+}
+
+/// Decides and writes the intent down, or finds the one that stands.
+async fn reserve(
+    app: &App,
+    caller: &Caller,
+    choice: &Choice,
+) -> Result<(LockedAccount, Reservation), CheckoutError> {
+    let offer = app.store.offer(&choice.plan).await?;
+    let now = app.clock.now();
+    let mut tx = app.store.begin().await?;
+    let account = tx
+        .lock_account(caller.account)
+        .await?
+        .ok_or(CheckoutError::AccountGone)?;
+    let buyer = Buyer {
+        standing: &account.standing,
+        is_test_cohort: account.is_test_cohort,
+        members: account.members,
+    };
+    let purchase = decide(choice, offer.as_ref(), app.settings.provider, &buyer, now)?;
+    if let Some(open) = account
+        .reservation
+        .as_ref()
+        .filter(|open| serves(open, choice, now))
+    {
+        let open = open.clone();
+        return Ok((account, open));
+    }
+    replace_reservation(tx.as_mut(), &account, now).await?;
+    let reservation = new_reservation(app, choice, purchase, now);
+    tx.insert_reservation(account.id, &reservation, now).await?;
+    tx.audit(&purchase_started(caller, choice), now).await?;
+    tx.commit().await?;
+    Ok((account, reservation))
+}
+
+fn purchase_started(caller: &Caller, choice: &Choice) -> AuditEntry {
+    AuditEntry {
+        actor: Some(caller.user),
+        account: Some(caller.account),
+        action: "purchase_started",
+        detail: json!({ "plan": choice.plan, "seats": choice.seats, "interval": choice.interval }),
+    }
+}
+
+/// Whether the page of `open` is the one that `choice` asks for.
+fn serves(open: &Reservation, choice: &Choice, now: Timestamp) -> bool {
+    open.plan == choice.plan
+        && open.seats == choice.seats
+        && open.interval == choice.interval
+        && now < open.expires_at.saturating_sub(LAST_MINUTES)
+}
+
+async fn replace_reservation(
+    tx: &mut dyn Transaction,
+    account: &LockedAccount,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(old) = &account.reservation else {
+        return Ok(());
+    };
+    tx.close_reservation(old.id, now).await?;
+    if let ReservationState::Open { session, .. } = &old.state {
+        let kind = JobKind::ExpireCheckout {
+            session: session.clone(),
+        };
+        tx.enqueue(&Job::now(JobKey::new("expire-checkout", session), kind))
+            .await?;
+    }
+    Ok(())
+}
+
+fn new_reservation(app: &App, choice: &Choice, purchase: Purchase, now: Timestamp) -> Reservation {
+    Reservation {
+        id: ReservationId::from_uuid(app.entropy.uuid(now)),
+        plan: choice.plan.clone(),
+        seats: choice.seats,
+        interval: choice.interval,
+        price: purchase.price,
+        trial_end: purchase.trial_end,
+        attempt: 1,
+        expires_at: now.saturating_add(UNOPENED_LIFE),
+        state: ReservationState::Asking,
+    }
+}
+
+/// The provider's customer of the account, made if it has none; never looked for by address.
+async fn customer_of(
+    app: &App,
+    caller: &Caller,
+    account: &LockedAccount,
+) -> Result<Customer, CheckoutError> {
+    if let Some(customer) = &account.customer {
+        return Ok(customer.clone());
+    }
+    let (email, ..) = app
+        .store
+        .mailbox(caller.user)
+        .await?
+        .ok_or(CheckoutError::AccountGone)?;
+    let new = NewCustomer {
+        account: account.id,
+        name: account.name.clone(),
+        email,
+    };
+    let key = JobKey::new("customer", account.id);
+    let customer = app.payments.create_customer(&key, &new).await?;
+    Ok(app.store.put_customer(account.id, &customer).await?)
+}
+
+async fn ask_provider(
+    app: &App,
+    account: &LockedAccount,
+    reservation: &Reservation,
+    customer: Customer,
+) -> Result<CheckoutSession, PaymentsError> {
+    let frontend = &app.settings.frontend_url;
+    let request = CheckoutRequest {
+        account: account.id,
+        reservation: reservation.id,
+        customer,
+        price: reservation.price.clone(),
+        seats: reservation.seats,
+        trial_end: reservation.trial_end,
+        success_url: format!("{frontend}/account/billing?success=1"),
+        cancel_url: format!("{frontend}/account/billing/select-plan"),
+    };
+    let key = JobKey::new(
+        "checkout",
+        format_args!("{}:{}", reservation.id, reservation.attempt),
+    );
+    app.payments.open_checkout(&key, &request).await
+}

@@ -1,0 +1,120 @@
+//! May this session do that? One read, one decision, and the reason where the answer is no.
+
+use thiserror::Error;
+use tollgate_billing::{Basis, Status, access, wire_status};
+use tollgate_entitlements::{Decision, FeatureKey, LimitKey, Question, Refusal, Use, decide};
+use tollgate_identity::verification;
+use tollgate_primitives::{PlanKey, Timestamp};
+
+use crate::{
+    App,
+    billing_state::{SEATS, plan_of},
+    ports::{AccessClaims, AccountFacts, Caller, StoreError},
+};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateQuestion {
+    pub feature: Option<FeatureKey>,
+    /// Whether one more fits.
+    pub limit: Option<LimitKey>,
+    /// The request changes nothing.
+    pub read_only: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    pub caller: Caller,
+    pub plan: PlanKey,
+    pub basis: Basis,
+}
+
+#[derive(Debug, Error)]
+pub enum GateRefused {
+    #[error("the session has ended")]
+    SessionEnded,
+    #[error("the address was not proven in time")]
+    EmailNotVerified { grace_ended_at: Timestamp },
+    #[error("the plan does not allow it")]
+    Plan {
+        refusal: Refusal,
+        plan: PlanKey,
+        status: Option<Status>,
+        current_period_end: Option<Timestamp>,
+        /// The purchase that waits for its payment, by the provider's id.
+        pending: Option<String>,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub async fn pass_gate(
+    app: &App,
+    claims: &AccessClaims,
+    question: &GateQuestion,
+) -> Result<Passed, GateRefused> {
+    let facts = app
+        .store
+        .gate_facts(
+            claims.session,
+            claims.account,
+            question.feature.as_ref(),
+            question.limit.as_ref(),
+        )
+        .await?
+        .ok_or(GateRefused::SessionEnded)?;
+    judge(app, facts, question, app.clock.now())
+}
+
+fn judge(
+    app: &App,
+    facts: AccountFacts,
+    question: &GateQuestion,
+    now: Timestamp,
+) -> Result<Passed, GateRefused> {
+    let caller = &facts.caller;
+    if verification::needs_verification(caller.email_verified_at, caller.user_created_at, now) {
+        let grace_ended_at = verification::grace_ends(caller.user_created_at);
+        return Err(GateRefused::EmailNotVerified { grace_ended_at });
+    }
+    let access = access(&facts.standing, now, app.settings.policy);
+    let plan = plan_of(&access, &facts);
+    let asked = Question {
+        feature: question.feature.as_ref(),
+        limit: question.limit.as_ref().map(|key| Use {
+            key,
+            used: used(key, &facts),
+            amount: 1,
+        }),
+        read_only: question.read_only,
+    };
+    match decide(&access, &plan, &facts.overrides, &asked, now) {
+        Decision::Pass { plan, basis } => Ok(Passed {
+            plan: plan.clone(),
+            basis,
+            caller: facts.caller,
+        }),
+        Decision::Refuse(refusal) => {
+            let subscription = facts.standing.subscription.as_ref();
+            let bought = subscription.and_then(|subscription| subscription.bought());
+            let trial_end = subscription
+                .and_then(|subscription| subscription.reverse())
+                .map(|trial| trial.period.end());
+            Err(GateRefused::Plan {
+                refusal,
+                plan: plan.key().clone(),
+                status: wire_status(&facts.standing, now),
+                current_period_end: trial_end.or_else(|| bought.map(|bought| bought.period.end())),
+                pending: bought.map(|bought| bought.subscription.to_string()),
+            })
+        }
+    }
+}
+
+/// Seats are counted from the members; nothing else is counted yet.
+fn used(key: &LimitKey, facts: &AccountFacts) -> u64 {
+    if key.as_str() == SEATS {
+        u64::from(facts.seats_used)
+    } else {
+        0
+    }
+}

@@ -1,0 +1,102 @@
+//! A job of the queue becomes its use case. At least once: each is safe to run again.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tollgate_primitives::JobKey;
+
+use crate::{
+    App,
+    apply_event::{ApplyError, apply_event},
+    ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
+    read_subscription::{ReadError, read_subscription},
+    send_mail,
+};
+
+/// How long an event is tried before it waits for a person.
+const EVENT_PATIENCE: Duration = Duration::from_hours(3 * 24);
+
+#[derive(Debug, Error)]
+pub enum JobFailed {
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    #[error(transparent)]
+    Payments(#[from] PaymentsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("events cannot be read without a payment provider")]
+    NoProvider,
+}
+
+impl JobFailed {
+    /// Whether trying again cannot help.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Mail(MailError::Permanent(_)))
+    }
+}
+
+pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFailed> {
+    match kind {
+        JobKind::MailVerification { user, token } => {
+            send_mail::verification(app, key, user, token).await
+        }
+        JobKind::MailPaymentFailed {
+            account,
+            next_attempt,
+            ..
+        } => send_mail::payment_failed(app, key, account, next_attempt).await,
+        JobKind::MailTrialEnding { account, ends_at } => {
+            send_mail::trial_ending(app, key, account, ends_at).await
+        }
+        JobKind::RetryEvent { event } => retry_event(app, &event).await,
+        JobKind::ReadSubscription {
+            account,
+            subscription,
+            event,
+        } => match read_subscription(app, account, &subscription, &event).await {
+            Ok(()) => Ok(()),
+            Err(error) => give_up_or_fail(app, &event, error.into()).await,
+        },
+        JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
+    }
+}
+
+async fn retry_event(app: &App, event: &NoticeId) -> Result<(), JobFailed> {
+    let Some(record) = app.store.event(event).await? else {
+        return Ok(());
+    };
+    let webhooks = app.webhooks.as_ref().ok_or(JobFailed::NoProvider)?;
+    let Ok(notice) = webhooks.read_stored(&record.body) else {
+        return Ok(());
+    };
+    match apply_event(app, &notice, app.clock.now()).await {
+        Ok(_) => Ok(()),
+        Err(error) => give_up_or_fail(app, event, error.into()).await,
+    }
+}
+
+/// Notes why an event failed; after three days it becomes a dead letter and the job is over.
+async fn give_up_or_fail(app: &App, event: &NoticeId, error: JobFailed) -> Result<(), JobFailed> {
+    let (Some(record), Some(webhooks)) = (app.store.event(event).await?, &app.webhooks) else {
+        return Err(error);
+    };
+    let Ok(notice) = webhooks.read_stored(&record.body) else {
+        return Err(error);
+    };
+    let now = app.clock.now();
+    let is_over = now.since(record.received_at) >= EVENT_PATIENCE;
+    let error_text = error.to_string();
+    let state = if is_over {
+        tracing::error!(%event, error = error_text, "an event became a dead letter");
+        EventState::Dead { error: error_text }
+    } else {
+        EventState::Failed { error: error_text }
+    };
+    app.store.keep_event(&notice, &state, None, now).await?;
+    if is_over { Ok(()) } else { Err(error) }
+}

@@ -1,0 +1,72 @@
+//! A person signs in with a password. Unknown people cost what known ones cost.
+
+use thiserror::Error;
+use tollgate_identity::Password;
+use tollgate_primitives::EmailAddress;
+
+use crate::{
+    App, Session, Tokens,
+    ports::{Credentials, PasswordHash, PasswordsError, StoreError, Verdict},
+};
+
+#[derive(Debug, Error)]
+pub enum SignInError {
+    /// Says the same for an unknown person and for a wrong password.
+    #[error("address or password is not right")]
+    InvalidCredentials,
+    #[error("the person signs in through a provider")]
+    UseOauthProvider { providers: Vec<String> },
+    #[error(transparent)]
+    Passwords(#[from] PasswordsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `email` is `None` for what cannot be anybody's address.
+pub async fn sign_in(
+    app: &App,
+    email: Option<&EmailAddress>,
+    password: &Password,
+    origin: Session,
+) -> Result<Tokens, SignInError> {
+    let credentials = match email {
+        Some(email) => app.store.credentials(email).await?,
+        None => None,
+    };
+    let stored = credentials
+        .as_ref()
+        .and_then(|known| known.password.as_ref());
+    let verdict = app.passwords.verify(password, stored).await?;
+    let Some(credentials) = credentials else {
+        return Err(SignInError::InvalidCredentials);
+    };
+    if credentials.password.is_none() {
+        return Err(SignInError::UseOauthProvider {
+            providers: credentials.providers,
+        });
+    }
+    match verdict {
+        Verdict::Wrong => Err(SignInError::InvalidCredentials),
+        Verdict::Right => Ok(open_session(app, credentials, None, origin).await?),
+        Verdict::RightRehashed(better) => {
+            Ok(open_session(app, credentials, Some(better), origin).await?)
+        }
+    }
+}
+
+async fn open_session(
+    app: &App,
+    person: Credentials,
+    better: Option<PasswordHash>,
+    origin: Session,
+) -> Result<Tokens, StoreError> {
+    let now = app.clock.now();
+    let (session, refresh, tokens) = app.start_session(person.user, person.account, origin, now);
+    let mut tx = app.store.begin().await?;
+    if let (Some(old), Some(new)) = (&person.password, &better) {
+        tx.replace_password(person.user, old, new).await?;
+    }
+    tx.insert_session(&session, &refresh, now).await?;
+    tx.commit().await?;
+    Ok(tokens)
+}

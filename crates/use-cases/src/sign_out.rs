@@ -1,0 +1,14 @@
+//! A person signs out: the session and its refresh tokens end, on every node at the next request.
+
+use crate::{
+    App,
+    ports::{AccessClaims, StoreError},
+};
+
+/// Signing out twice is fine.
+pub async fn sign_out(app: &App, claims: &AccessClaims) -> Result<(), StoreError> {
+    app.store
+        .end_session(claims.session, "signed_out", app.clock.now())
+        .await?;
+    Ok(())
+}
