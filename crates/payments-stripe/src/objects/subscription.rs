@@ -1,0 +1,124 @@
+//! A subscription, with its period on the item (since 2025-03-31.basil) or on itself (before).
+
+use serde::Deserialize;
+use tollgate_billing::{Customer, Period, PriceId, ProviderStatus, Stamp, SubscriptionId};
+use tollgate_primitives::Timestamp;
+use tollgate_use_cases::ports::Described;
+
+use super::{Id, List, Unreadable, optional_timestamp, timestamp};
+
+/// <https://docs.stripe.com/api/subscriptions/object>
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Subscription {
+    id: Id,
+    customer: Id,
+    status: String,
+    items: List<Item>,
+    current_period_start: Option<i64>,
+    current_period_end: Option<i64>,
+    cancel_at_period_end: Option<bool>,
+    cancel_at: Option<i64>,
+    ended_at: Option<i64>,
+    trial_end: Option<i64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Item {
+    price: Price,
+    quantity: Option<u32>,
+    current_period_start: Option<i64>,
+    current_period_end: Option<i64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Price {
+    id: Id,
+    recurring: Option<Recurring>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Recurring {
+    usage_type: Option<String>,
+}
+
+impl Item {
+    fn is_metered(&self) -> bool {
+        let recurring = self.price.recurring.as_ref();
+        recurring.and_then(|recurring| recurring.usage_type.as_deref()) == Some("metered")
+    }
+}
+
+impl Subscription {
+    pub(crate) fn id(&self) -> SubscriptionId {
+        SubscriptionId::new(self.id.as_str())
+    }
+
+    pub(crate) fn customer(&self) -> Customer {
+        Customer::new(self.customer.as_str())
+    }
+
+    pub(crate) fn trial_end(&self) -> Result<Option<Timestamp>, Unreadable> {
+        optional_timestamp("trial_end", self.trial_end)
+    }
+
+    /// The whole of it as it stood at `stamp`.
+    ///
+    /// `canceled_at` is left unread on purpose: it is when somebody asked for the end, not the end.
+    pub(crate) fn describe(&self, stamp: Stamp) -> Result<Described, Unreadable> {
+        let item = self.licensed_item()?;
+        let period = self.period(item)?;
+        let at_period_end = self.cancel_at_period_end.unwrap_or_default();
+        let cancel_at = optional_timestamp("cancel_at", self.cancel_at)?
+            .or_else(|| at_period_end.then(|| period.end()));
+        Ok(Described {
+            subscription: self.id(),
+            status: status(&self.status)?,
+            price: PriceId::new(item.price.id.as_str()),
+            seats: item
+                .quantity
+                .ok_or_else(|| Unreadable::missing("items.data.quantity"))?,
+            period,
+            cancel_at,
+            ended_at: optional_timestamp("ended_at", self.ended_at)?,
+            stamp,
+        })
+    }
+
+    /// The item whose price is the plan's. Metered items come beside it; two that are sold by the seat
+    /// are two plans, and which one counts is not ours to guess.
+    fn licensed_item(&self) -> Result<&Item, Unreadable> {
+        let mut licensed = self.items.data.iter().filter(|item| !item.is_metered());
+        match (licensed.next(), licensed.next()) {
+            (Some(item), None) => Ok(item),
+            (None, _) => Err(Unreadable::new("no item is sold by the seat")),
+            (Some(_), Some(_)) => Err(Unreadable::new("more than one item is sold by the seat")),
+        }
+    }
+
+    fn period(&self, item: &Item) -> Result<Period, Unreadable> {
+        let start = item.current_period_start.or(self.current_period_start);
+        let end = item.current_period_end.or(self.current_period_end);
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err(Unreadable::missing("current_period_start or _end"));
+        };
+        Period::new(
+            timestamp("current_period_start", start)?,
+            timestamp("current_period_end", end)?,
+        )
+        .map_err(|error| Unreadable::new(error.to_string()))
+    }
+}
+
+fn status(word: &str) -> Result<ProviderStatus, Unreadable> {
+    match word {
+        "incomplete" => Ok(ProviderStatus::Incomplete),
+        "incomplete_expired" => Ok(ProviderStatus::IncompleteExpired),
+        "trialing" => Ok(ProviderStatus::Trialing),
+        "active" => Ok(ProviderStatus::Active),
+        "past_due" => Ok(ProviderStatus::PastDue),
+        "unpaid" => Ok(ProviderStatus::Unpaid),
+        "paused" => Ok(ProviderStatus::Paused),
+        "canceled" => Ok(ProviderStatus::Canceled),
+        unknown => Err(Unreadable::new(format!("unknown status {unknown:?}"))),
+    }
+}
