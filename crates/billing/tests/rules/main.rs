@@ -4,7 +4,9 @@
 
 mod given;
 mod lives;
+mod properties;
 mod purchases;
+mod shifted;
 mod small_scope;
 mod standings;
 mod table;
