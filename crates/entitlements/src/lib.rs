@@ -11,6 +11,8 @@ mod banner;
 mod catalog;
 mod gate;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 pub use banner::{Banner, BannerStage, trial_banner};
 pub use catalog::{
