@@ -1,7 +1,7 @@
 //! Which texts may be a password. By length and by how soon it would be guessed; never by which kinds
 //! of characters it has (NIST SP 800-63B-4, section 3.1.1.2). Does not hash.
 //!
-//! Guessability is the estimate of [`zxcvbn`]: dictionaries of common passwords, names and words of
+//! Guessability is the estimate of [`mod@zxcvbn`]: dictionaries of common passwords, names and words of
 //! English, keyboard walks, repeats, dates, and their variations in case, spelling and direction.
 
 use std::fmt;
