@@ -304,7 +304,6 @@ fn moved(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
 /// The state that `snapshot` describes, keeping what only we know.
 fn next_state(current: Option<&Subscription>, snapshot: &Snapshot) -> Subscription {
     let bought = bought(current, snapshot);
-    let since = instant(snapshot.stamp);
     match snapshot.status {
         ProviderStatus::Incomplete => {
             let trial = current.and_then(Subscription::reverse).cloned();
@@ -322,7 +321,7 @@ fn next_state(current: Option<&Subscription>, snapshot: &Snapshot) -> Subscripti
         ProviderStatus::PastDue => {
             let (since, attempt) = match current {
                 Some(Subscription::PastDue(debt)) => (debt.since, debt.attempt),
-                Some(_) | None => (since, 0),
+                Some(_) | None => (instant(snapshot.stamp), 0),
             };
             Subscription::PastDue(PastDue {
                 bought,
@@ -333,7 +332,7 @@ fn next_state(current: Option<&Subscription>, snapshot: &Snapshot) -> Subscripti
         ProviderStatus::Unpaid => {
             let since = match current {
                 Some(Subscription::Unpaid(debt)) => debt.since,
-                Some(_) | None => since,
+                Some(_) | None => instant(snapshot.stamp),
             };
             Subscription::Unpaid(Unpaid { bought, since })
         }
@@ -350,11 +349,6 @@ fn resume_trial(trial: Trial, failed: Ended) -> Subscription {
 }
 
 fn bought(current: Option<&Subscription>, snapshot: &Snapshot) -> Bought {
-    let was_auto = current
-        .and_then(Subscription::bought)
-        .filter(|bought| bought.subscription == snapshot.subscription)
-        .and_then(|bought| bought.cancellation)
-        .is_some_and(|cancellation| cancellation.is_auto);
     Bought {
         subscription: snapshot.subscription.clone(),
         stamp: snapshot.stamp,
@@ -365,9 +359,18 @@ fn bought(current: Option<&Subscription>, snapshot: &Snapshot) -> Bought {
         period: snapshot.period,
         cancellation: snapshot.cancel_at.map(|at| ScheduledCancellation {
             at,
-            is_auto: was_auto,
+            is_auto: was_auto(current, &snapshot.subscription),
         }),
     }
+}
+
+/// The provider does not know which cancellations were ours.
+fn was_auto(current: Option<&Subscription>, subscription: &SubscriptionId) -> bool {
+    current
+        .and_then(Subscription::bought)
+        .filter(|bought| bought.subscription == *subscription)
+        .and_then(|bought| bought.cancellation)
+        .is_some_and(|cancellation| cancellation.is_auto)
 }
 
 fn ended(bought: Bought, snapshot: &Snapshot) -> Ended {
