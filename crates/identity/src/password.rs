@@ -2,7 +2,8 @@
 //! of characters it has (NIST SP 800-63B-4, section 3.1.1.2). Does not hash.
 //!
 //! Guessability is the estimate of [`mod@zxcvbn`]: dictionaries of common passwords, names and words of
-//! English, keyboard walks, repeats, dates, and their variations in case, spelling and direction.
+//! English, keyboard walks, repeats, dates, and their variations in case, spelling and direction. It asks the system once which year it
+//! is, to know which dates are near; nothing else here knows the time.
 
 use std::fmt;
 

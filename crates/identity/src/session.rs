@@ -139,6 +139,8 @@ mod tests {
             Rotation::Rotate { expires_at: end }
         );
         assert_eq!(rotate(&state, end), Rotation::Expired);
+        state.used_at = Some(end.saturating_sub(MICROSECOND));
+        assert_eq!(rotate(&state, end), Rotation::Expired);
     }
 
     #[test]
