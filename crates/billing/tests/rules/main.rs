@@ -9,4 +9,5 @@ mod purchases;
 mod shifted;
 mod small_scope;
 mod standings;
+mod steps;
 mod table;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// But for a notice: no state remembers it, so its delivery is told apart by the event's own id.
     #[test]

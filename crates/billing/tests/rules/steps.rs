@@ -1,0 +1,182 @@
+//! What single steps keep, change and order, beyond the state they lead to.
+
+use tollgate_billing::{
+    Effect, Event, Outcome, PastDue, ProviderStatus, ScheduledCancellation, Snapshot, Stamp,
+    Subscription, SubscriptionId, transition,
+};
+
+use crate::given::{Content, STATUSES, at, bought, shape, snapshot, stamp, state};
+
+const STORED: i64 = 100;
+
+#[test]
+fn a_failed_payment_opens_a_grace_period() {
+    let (next, effects) = moved("active", &failed(1, 105));
+    let expected = PastDue {
+        bought: bought(&snapshot("a", ProviderStatus::Active, 105)),
+        since: at(105),
+        attempt: 1,
+    };
+    assert_eq!(next, Subscription::PastDue(expected));
+    assert_eq!(effects, [warning(1)]);
+}
+
+#[test]
+fn a_further_failure_warns_again_and_keeps_the_start_of_the_grace_period() {
+    let (next, effects) = moved("past_due", &failed(3, 105));
+    let Subscription::PastDue(debt) = next else {
+        panic!("still past due");
+    };
+    assert_eq!((debt.since, debt.attempt), (at(STORED), 3));
+    assert_eq!(effects, [warning(3)]);
+}
+
+#[test]
+fn a_snapshot_of_a_debt_keeps_its_start_and_its_warnings() {
+    let told = snapshot("a", ProviderStatus::PastDue, 105);
+    let (Subscription::PastDue(debt), _) = moved("past_due", &Event::Observed(told)) else {
+        panic!("still past due");
+    };
+    assert_eq!((debt.since, debt.attempt), (at(STORED), 2));
+
+    let told = snapshot("a", ProviderStatus::Unpaid, 105);
+    let (Subscription::Unpaid(debt), _) = moved("unpaid", &Event::Observed(told)) else {
+        panic!("still unpaid");
+    };
+    assert_eq!(debt.since, at(STORED));
+}
+
+#[test]
+fn a_debt_first_heard_of_by_a_snapshot_has_warned_nobody_yet() {
+    let told = snapshot("a", ProviderStatus::PastDue, 105);
+    let (debt, effects) = moved("active", &Event::Observed(told));
+    assert_eq!(effects, []);
+    let outcome = transition(Some(&debt), &failed(1, 104), at(STORED)).unwrap();
+    let Outcome::Moved { next, effects } = outcome else {
+        panic!("the failure itself came second");
+    };
+    assert_eq!(effects, [warning(1)]);
+    assert_eq!(next.bought().unwrap().stamp, stamp(105));
+}
+
+#[test]
+fn the_coming_end_of_a_trial_is_told_unless_it_is_to_be_cancelled() {
+    let will_end = Event::TrialWillEnd {
+        subscription: SubscriptionId::new("a"),
+        ends_at: at(STORED + 9),
+    };
+    let told = Effect::WarnTrialEnding {
+        ends_at: at(STORED + 9),
+    };
+    let runs_on = state("trialing", Content::as_of(STORED));
+    let outcome = transition(runs_on.as_ref(), &will_end, at(STORED));
+    assert_eq!(outcome, Ok(Outcome::Noticed(told)));
+
+    let stops = state("trialing", scheduled(false));
+    let outcome = transition(stops.as_ref(), &will_end, at(STORED));
+    assert_eq!(outcome, Ok(Outcome::AlreadyApplied));
+}
+
+#[test]
+fn a_cancellation_of_ours_stays_ours_until_it_is_lifted() {
+    let scheduled = state("active", scheduled(true)).unwrap();
+    let told = Snapshot {
+        cancel_at: Some(at(500)),
+        ..snapshot("a", ProviderStatus::Active, 105)
+    };
+    let still = step(&scheduled, told.clone())
+        .bought()
+        .unwrap()
+        .cancellation;
+    assert!(still.unwrap().is_auto);
+
+    let lifted = step(&scheduled, snapshot("a", ProviderStatus::Active, 105));
+    assert_eq!(lifted.bought().unwrap().cancellation, None);
+
+    let again = Snapshot {
+        stamp: stamp(106),
+        ..told
+    };
+    let by_a_person = step(&lifted, again).bought().unwrap().cancellation;
+    assert!(!by_a_person.unwrap().is_auto);
+}
+
+#[test]
+fn where_the_provider_is_silent_the_stamp_says_when_it_ended() {
+    let told = Snapshot {
+        ended_at: None,
+        ..snapshot("a", ProviderStatus::Canceled, 105)
+    };
+    let (next, _) = moved("active", &Event::Observed(told));
+    assert_eq!(next.ended().unwrap().ended_at, at(105));
+}
+
+#[test]
+fn an_end_without_a_date_does_not_displace_another_when_read() {
+    let told = Snapshot {
+        ended_at: None,
+        ..snapshot("b", ProviderStatus::Canceled, 105)
+    };
+    let before = state("canceled", Content::as_of(STORED));
+    let outcome = transition(before.as_ref(), &Event::Read(told), at(STORED));
+    assert_eq!(outcome, Ok(Outcome::AlreadyApplied));
+}
+
+#[test]
+fn a_stamp_beyond_the_calendar_is_no_reason_to_panic() {
+    for second in [i64::MIN, -1, i64::MAX] {
+        for (name, status) in STATUSES {
+            let told = Snapshot {
+                ended_at: None,
+                stamp: Stamp::from_unix_seconds(second),
+                ..snapshot("a", status, 0)
+            };
+            let outcome = transition(None, &Event::Observed(told), at(0)).unwrap();
+            let Outcome::Moved { next, .. } = outcome else {
+                panic!("the first snapshot is always believed");
+            };
+            let named = shape(Some(&next)).replace("pending", "incomplete");
+            assert_eq!(named, name.replace("incomplete_", ""));
+        }
+    }
+}
+
+fn failed(attempt: u32, second: i64) -> Event {
+    Event::PaymentFailed {
+        subscription: SubscriptionId::new("a"),
+        attempt,
+        next_attempt: Some(at(200)),
+        stamp: stamp(second),
+    }
+}
+
+fn warning(attempt: u32) -> Effect {
+    Effect::WarnPaymentFailed {
+        attempt,
+        next_attempt: Some(at(200)),
+    }
+}
+
+fn scheduled(is_auto: bool) -> Content {
+    let mut content = Content::as_of(STORED);
+    content.bought.cancellation = Some(ScheduledCancellation {
+        at: at(500),
+        is_auto,
+    });
+    content
+}
+
+fn moved(from: &str, event: &Event) -> (Subscription, Vec<Effect>) {
+    let before = state(from, Content::as_of(STORED));
+    match transition(before.as_ref(), event, at(STORED)) {
+        Ok(Outcome::Moved { next, effects }) => (next, effects),
+        unheard => panic!("{from} was to move: {unheard:?}"),
+    }
+}
+
+fn step(before: &Subscription, told: Snapshot) -> Subscription {
+    match transition(Some(before), &Event::Observed(told), at(STORED)) {
+        Ok(Outcome::Moved { next, .. }) => next,
+        unheard => panic!("a newer snapshot is believed: {unheard:?}"),
+    }
+}
