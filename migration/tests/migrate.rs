@@ -1,0 +1,190 @@
+//! The changes on a real server: that they run, run once, and hold what they promise.
+
+use std::{path::Path, process};
+
+use sqlx::{Connection, Executor, PgConnection, postgres::PgDatabaseError};
+use tollgate_dev_postgres::{Cluster, Durability};
+use tollgate_migration::{fingerprint, migrate, pending};
+
+/// An empty database that no other test has, and its address.
+async fn database(name: &str) -> String {
+    let root = std::env::temp_dir().join("tollgate-migration-tests");
+    let cluster = tokio::task::spawn_blocking(move || ensure(&root))
+        .await
+        .unwrap();
+    let name = format!("{name}_{}", process::id());
+    let mut server = PgConnection::connect(&cluster.url("postgres"))
+        .await
+        .unwrap();
+    let create = format!("CREATE DATABASE {name}");
+    server.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
+    cluster.url(&name)
+}
+
+fn ensure(root: &Path) -> Cluster {
+    Cluster::ensure(root, Durability::Disposable).unwrap()
+}
+
+async fn migrated(name: &str) -> PgConnection {
+    let url = database(name).await;
+    migrate(&url).await.unwrap();
+    PgConnection::connect(&url).await.unwrap()
+}
+
+/// The name of the constraint that refuses `sql`.
+async fn refused_by(connection: &mut PgConnection, sql: &'static str) -> Option<String> {
+    let error = connection.execute(sql).await.unwrap_err();
+    let error = error.as_database_error()?.downcast_ref::<PgDatabaseError>();
+    error.constraint().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_processes_at_once_migrate_a_database_once() {
+    let url = database("four").await;
+    assert_eq!(pending(&url).await.unwrap().len(), 4);
+    let (a, b, c, d) = tokio::join!(migrate(&url), migrate(&url), migrate(&url), migrate(&url));
+    for result in [a, b, c, d] {
+        result.unwrap();
+    }
+    assert_eq!(pending(&url).await.unwrap(), Vec::<String>::new());
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let plans: Vec<String> =
+        sqlx::query_scalar("SELECT plan FROM plan_billing ORDER BY sort_order")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    assert_eq!(plans, ["free", "starter", "pro", "enterprise"]);
+}
+
+#[tokio::test]
+async fn what_is_pending_can_be_asked_without_a_right_to_change_anything() {
+    let url = database("reader").await;
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    let name = format!("reader_{}", process::id());
+    let role = format!(
+        "CREATE ROLE {name} LOGIN; ALTER ROLE {name} SET default_transaction_read_only = on"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(role))
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let reader = url.replace("postgres@", &format!("{name}@"));
+    assert_eq!(pending(&reader).await.unwrap().len(), 4);
+    migrate(&url).await.unwrap();
+    let grant = format!("GRANT SELECT ON seaql_migrations TO {name}");
+    owner.execute(sqlx::AssertSqlSafe(grant)).await.unwrap();
+    assert_eq!(pending(&reader).await.unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn the_fingerprint_is_a_name_that_a_database_can_have() {
+    let name = fingerprint();
+    assert_eq!(name.len(), 16);
+    assert!(name.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert_eq!(name, fingerprint());
+}
+
+const TWO_OWNERS: &str = "
+    BEGIN;
+    INSERT INTO users (id, email, name, created_at) VALUES
+        ('00000000-0000-0000-0000-000000000001', 'ada@example.com', 'Ada', now()),
+        ('00000000-0000-0000-0000-000000000002', 'bob@example.com', 'Bob', now());
+    INSERT INTO accounts (id, name, created_at)
+        VALUES ('00000000-0000-0000-0000-00000000000a', 'Acme', now());
+    INSERT INTO memberships (account_id, user_id, role, created_at)
+        SELECT '00000000-0000-0000-0000-00000000000a', id, 'owner', now() FROM users;
+    COMMIT;";
+
+#[tokio::test]
+async fn an_account_never_loses_its_last_owner() {
+    let mut connection = migrated("owner").await;
+    let without_owner = "INSERT INTO accounts (id, name, created_at)
+        VALUES ('00000000-0000-0000-0000-00000000000b', 'Nobody', now())";
+    assert_eq!(
+        refused_by(&mut connection, without_owner).await.as_deref(),
+        Some("memberships_owner_stays")
+    );
+    sqlx::raw_sql(TWO_OWNERS)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    for sql in [
+        "UPDATE memberships SET role = 'viewer'",
+        "DELETE FROM memberships",
+        "DELETE FROM users",
+    ] {
+        assert_eq!(
+            refused_by(&mut connection, sql).await.as_deref(),
+            Some("memberships_owner_stays"),
+            "{sql}"
+        );
+    }
+    for sql in [
+        "UPDATE memberships SET role = 'viewer' WHERE user_id = '00000000-0000-0000-0000-000000000002'",
+        "DELETE FROM accounts",
+    ] {
+        connection.execute(sql).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn two_owners_who_leave_at_once_do_not_both_succeed() {
+    let url = database("leave").await;
+    migrate(&url).await.unwrap();
+    let mut first = PgConnection::connect(&url).await.unwrap();
+    let mut second = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(TWO_OWNERS).execute(&mut first).await.unwrap();
+    first.execute("BEGIN").await.unwrap();
+    second.execute("BEGIN").await.unwrap();
+    first
+        .execute("DELETE FROM memberships WHERE user_id = '00000000-0000-0000-0000-000000000001'")
+        .await
+        .unwrap();
+    second
+        .execute("DELETE FROM memberships WHERE user_id = '00000000-0000-0000-0000-000000000002'")
+        .await
+        .unwrap();
+    let (first, second) = tokio::join!(first.execute("COMMIT"), second.execute("COMMIT"));
+    assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1);
+}
+
+#[tokio::test]
+async fn the_audit_log_takes_rows_and_gives_none_back() {
+    let mut connection = migrated("audit").await;
+    connection
+        .execute("INSERT INTO audit_log (at, action, detail) VALUES (now(), 'tested', '{}')")
+        .await
+        .unwrap();
+    for sql in [
+        "UPDATE audit_log SET action = 'forged'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+    ] {
+        assert_eq!(
+            refused_by(&mut connection, sql).await.as_deref(),
+            Some("audit_log_insert_only"),
+            "{sql}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_catalog_refuses_limits_that_are_no_whole_numbers() {
+    let mut connection = migrated("limits").await;
+    for sql in [
+        r#"UPDATE plan_limits SET limits = '{"max_users": -1}'"#,
+        r#"UPDATE plan_limits SET limits = '{"max_users": 1.5}'"#,
+        r#"UPDATE plan_limits SET limits = '{"max_users": "5"}'"#,
+        r#"UPDATE plan_limits SET limits = '[5]'"#,
+    ] {
+        assert_eq!(
+            refused_by(&mut connection, sql).await.as_deref(),
+            Some("plan_limits_limits"),
+            "{sql}"
+        );
+    }
+    connection
+        .execute(r#"UPDATE plan_limits SET limits = '{"max_users": null, "max_projects": 0}'"#)
+        .await
+        .unwrap();
+}
