@@ -1,1 +1,23 @@
-//! tollgate-store-postgres
+//! The `Store` port on `PostgreSQL`. Decides nothing: what a row means is the pure crates', and what
+//! must hold between two nodes is a constraint or one guarded statement. Rows never leave this crate.
+//!
+//! Plain inserts and look-ups go through sea-orm's entities in [`rows`]; questions asked on every
+//! request and guarded statements are written by hand, because their plan is what matters.
+
+mod audit;
+mod catalog;
+mod columns;
+mod facts;
+mod inbox;
+mod outbox;
+mod people;
+mod pool;
+mod purchases;
+mod rows;
+mod sessions;
+mod store;
+mod subscriptions;
+mod transaction;
+
+pub use pool::Settings;
+pub use store::PostgresStore;

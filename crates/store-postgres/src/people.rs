@@ -1,0 +1,209 @@
+//! Who somebody is: to the person, to sign-in, and to whoever writes a mail.
+
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, TryInsertResult};
+use serde::Deserialize;
+use tollgate_identity::Role;
+use tollgate_primitives::{AccountId, EmailAddress, SessionId, Timestamp, UserId};
+use tollgate_use_cases::ports::{
+    AccountRow, Credentials, Membership, NewUser, PasswordHash, StoreError, User, VerificationRow,
+};
+
+use crate::{
+    columns::{Columns, Table, execute, one, statement, unavailable},
+    rows::{account, membership, one_time_token, user},
+};
+
+const MEMBERSHIPS: Table = Table("memberships");
+
+const USER: &str = "SELECT u.id, u.email, u.name, m.role, u.is_super_admin, u.email_verified_at, \
+     u.onboarding_step_completed, u.onboarding_dismissed, u.pending_kept_banner, u.created_at, \
+     (SELECT json_agg(json_build_object('account', o.account_id, 'account_name', c.name, \
+       'role', o.role) ORDER BY o.created_at, o.account_id) \
+       FROM memberships o JOIN accounts c ON c.id = o.account_id WHERE o.user_id = u.id)::text \
+     FROM auth_sessions a \
+     JOIN users u ON u.id = a.user_id \
+     JOIN memberships m ON m.account_id = $2 AND m.user_id = a.user_id \
+     WHERE a.id = $1 AND a.revoked_at IS NULL";
+
+#[derive(Debug, Deserialize)]
+struct MembershipEntry {
+    account: AccountId,
+    account_name: String,
+    role: Role,
+}
+
+pub(crate) async fn user(
+    connection: &impl ConnectionTrait,
+    session: SessionId,
+    account: AccountId,
+) -> Result<Option<User>, StoreError> {
+    let values = [session.as_uuid().into(), account.as_uuid().into()];
+    let Some(row) = one(connection, "find the user", statement(USER, values)).await? else {
+        return Ok(None);
+    };
+    let columns = &mut Columns::new(&row);
+    let user = User {
+        id: UserId::from_uuid(columns.take(user::TABLE, "id")?),
+        email: columns.parse::<String, _>(user::TABLE, "email")?,
+        name: columns.take(user::TABLE, "name")?,
+        account,
+        account_role: Role::parse(&columns.take::<String>(MEMBERSHIPS, "role")?)
+            .map_err(|error| MEMBERSHIPS.corrupt("role", error))?,
+        memberships: Vec::new(),
+        is_super_admin: columns.take(user::TABLE, "is_super_admin")?,
+        email_verified_at: columns.optional_timestamp(user::TABLE, "email_verified_at")?,
+        onboarding_step_completed: columns
+            .parse::<i16, _>(user::TABLE, "onboarding_step_completed")?,
+        onboarding_dismissed: columns.take(user::TABLE, "onboarding_dismissed")?,
+        pending_kept_banner: columns.take(user::TABLE, "pending_kept_banner")?,
+        created_at: columns.timestamp(user::TABLE, "created_at")?,
+    };
+    let memberships: Vec<MembershipEntry> = columns.json(MEMBERSHIPS, "role")?;
+    let memberships = memberships
+        .into_iter()
+        .map(|entry| Membership {
+            account: entry.account,
+            account_name: entry.account_name,
+            role: entry.role,
+        })
+        .collect();
+    Ok(Some(User {
+        memberships,
+        ..user
+    }))
+}
+
+/// A new session starts in the account the person joined first.
+const CREDENTIALS: &str = "SELECT u.id, u.password_hash, m.account_id, \
+     (SELECT json_agg(DISTINCT o.provider) FROM oauth_identities o WHERE o.user_id = u.id)::text \
+     FROM users u \
+     CROSS JOIN LATERAL (SELECT account_id FROM memberships WHERE user_id = u.id \
+       ORDER BY created_at, account_id LIMIT 1) m \
+     WHERE u.email = $1";
+
+pub(crate) async fn credentials(
+    connection: &impl ConnectionTrait,
+    email: &EmailAddress,
+) -> Result<Option<Credentials>, StoreError> {
+    let asked = statement(CREDENTIALS, [email.as_str().into()]);
+    let Some(row) = one(connection, "find the credentials", asked).await? else {
+        return Ok(None);
+    };
+    let columns = &mut Columns::new(&row);
+    Ok(Some(Credentials {
+        user: UserId::from_uuid(columns.take(user::TABLE, "id")?),
+        password: columns
+            .take::<Option<String>>(user::TABLE, "password_hash")?
+            .map(PasswordHash),
+        account: AccountId::from_uuid(columns.take(MEMBERSHIPS, "account_id")?),
+        providers: columns.json(Table("oauth_identities"), "provider")?,
+    }))
+}
+
+pub(crate) async fn mailbox(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+) -> Result<Option<(EmailAddress, String, Option<Timestamp>)>, StoreError> {
+    user::Entity::find_by_id(user.as_uuid())
+        .one(connection)
+        .await
+        .map_err(unavailable("find the mailbox"))?
+        .map(user::from_row)
+        .transpose()
+}
+
+const BILLING_CONTACTS: &str = "SELECT c.name, \
+     (SELECT json_agg(u.email ORDER BY u.email) FROM memberships m JOIN users u ON u.id = m.user_id \
+       WHERE m.account_id = c.id AND m.role IN ('owner', 'admin') AND NOT c.is_test_cohort)::text \
+     FROM accounts c WHERE c.id = $1";
+
+pub(crate) async fn billing_contacts(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<(String, Vec<EmailAddress>), StoreError> {
+    let asked = statement(BILLING_CONTACTS, [account.as_uuid().into()]);
+    let Some(row) = one(connection, "find the billing contacts", asked).await? else {
+        return Ok((String::new(), Vec::new()));
+    };
+    let columns = &mut Columns::new(&row);
+    Ok((
+        columns.take(Table("accounts"), "name")?,
+        columns.json(user::TABLE, "email")?,
+    ))
+}
+
+/// Of any number of transactions with the same address, the first to commit has it; the others wait.
+pub(crate) async fn insert_user(
+    connection: &impl ConnectionTrait,
+    user: &NewUser,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let inserted = user::Entity::insert(user::to_row(user, now).into_active_model())
+        .on_conflict_do_nothing_on([user::Column::Email])
+        .exec_without_returning(connection)
+        .await
+        .map_err(unavailable("insert the user"))?;
+    Ok(matches!(inserted, TryInsertResult::Inserted(1)))
+}
+
+pub(crate) async fn insert_account(
+    connection: &impl ConnectionTrait,
+    account: &AccountRow,
+    owner: UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    account::Entity::insert(account::to_row(account, now).into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map_err(unavailable("insert the account"))?;
+    let membership = membership::to_row(account.id, owner, Role::Owner, now);
+    membership::Entity::insert(membership.into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map_err(unavailable("insert the owner"))?;
+    Ok(())
+}
+
+const CLAIM_TRIAL: &str = "INSERT INTO trial_keys (mailbox_hash, first_used_at) VALUES ($1, $2) \
+     ON CONFLICT (mailbox_hash) DO NOTHING";
+
+pub(crate) async fn claim_trial(
+    connection: &impl ConnectionTrait,
+    mailbox: &[u8; 32],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let values = [mailbox.to_vec().into(), now.as_datetime().into()];
+    let claim = statement(CLAIM_TRIAL, values);
+    Ok(execute(connection, "claim the trial", claim).await? == 1)
+}
+
+pub(crate) async fn insert_verification(
+    connection: &impl ConnectionTrait,
+    token: &VerificationRow,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    one_time_token::Entity::insert(one_time_token::to_row(token, now).into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map_err(unavailable("insert the verification"))?;
+    Ok(())
+}
+
+const REPLACE_PASSWORD: &str =
+    "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+
+pub(crate) async fn replace_password(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<(), StoreError> {
+    let values = [
+        user.as_uuid().into(),
+        old.0.as_str().into(),
+        new.0.as_str().into(),
+    ];
+    let replace = statement(REPLACE_PASSWORD, values);
+    execute(connection, "replace the password", replace).await?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Sessions and their refresh tokens. A token is used once because one statement says so.
+
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, QueryResult};
+use tollgate_identity::session::{ABSOLUTE_LIFE, RefreshState};
+use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
+use tollgate_use_cases::ports::{NewRefreshToken, NewSession, RefreshRow, StoreError};
+
+use crate::{
+    columns::{Columns, Table, execute, one, statement, unavailable},
+    rows::{auth_session, refresh_token},
+};
+
+const SESSIONS: Table = Table("auth_sessions");
+const TOKENS: Table = Table("refresh_tokens");
+
+pub(crate) async fn insert(
+    connection: &impl ConnectionTrait,
+    session: &NewSession,
+    refresh: &NewRefreshToken,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    auth_session::Entity::insert(auth_session::to_row(session, now).into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map_err(unavailable("insert the session"))?;
+    let refresh = refresh_token::to_row(session.id, refresh, now);
+    refresh_token::Entity::insert(refresh.into_active_model())
+        .exec_without_returning(connection)
+        .await
+        .map_err(unavailable("insert the refresh token"))?;
+    Ok(())
+}
+
+/// Two at once meet at the row of the token: the second one sees it used and changes nothing. A
+/// session that ends at the same moment leaves a successor that is as dead as its session.
+const ROTATE: &str = "WITH used AS (\
+       UPDATE refresh_tokens t SET used_at = $2, replaced_by = $3 FROM auth_sessions a \
+       WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > $2 \
+         AND a.id = t.session_id AND a.revoked_at IS NULL \
+       RETURNING t.session_id, t.expires_at, a.user_id, a.account_id, a.created_at), \
+     successor AS (\
+       INSERT INTO refresh_tokens (id, session_id, hash, expires_at, created_at) \
+       SELECT $3, session_id, $4, least($5, created_at + make_interval(secs => $6)), $2 FROM used), \
+     active AS (UPDATE auth_sessions a SET last_active = $2 FROM used WHERE a.id = used.session_id) \
+     SELECT user_id, session_id, account_id, expires_at, $2::timestamptz, false, created_at, false \
+     FROM used";
+
+pub(crate) async fn rotate(
+    connection: &impl ConnectionTrait,
+    presented: &[u8; 32],
+    successor: &NewRefreshToken,
+    now: Timestamp,
+) -> Result<Option<RefreshRow>, StoreError> {
+    let values = [
+        presented.to_vec().into(),
+        now.as_datetime().into(),
+        successor.id.as_uuid().into(),
+        successor.hash.to_vec().into(),
+        successor.expires_at.as_datetime().into(),
+        ABSOLUTE_LIFE.as_secs_f64().into(),
+    ];
+    let row = one(
+        connection,
+        "rotate the refresh token",
+        statement(ROTATE, values),
+    )
+    .await?;
+    row.map(|row| refresh_from_row(&row)).transpose()
+}
+
+const REFRESH: &str = "SELECT a.user_id, a.id, a.account_id, t.expires_at, t.used_at, \
+     n.used_at IS NOT NULL, a.created_at, a.revoked_at IS NOT NULL \
+     FROM refresh_tokens t \
+     JOIN auth_sessions a ON a.id = t.session_id \
+     LEFT JOIN refresh_tokens n ON n.id = t.replaced_by \
+     WHERE t.hash = $1";
+
+pub(crate) async fn refresh_row(
+    connection: &impl ConnectionTrait,
+    hash: &[u8; 32],
+) -> Result<Option<RefreshRow>, StoreError> {
+    let asked = statement(REFRESH, [hash.to_vec().into()]);
+    let row = one(connection, "find the refresh token", asked).await?;
+    row.map(|row| refresh_from_row(&row)).transpose()
+}
+
+fn refresh_from_row(row: &QueryResult) -> Result<RefreshRow, StoreError> {
+    let columns = &mut Columns::new(row);
+    Ok(RefreshRow {
+        user: UserId::from_uuid(columns.take(SESSIONS, "user_id")?),
+        session: SessionId::from_uuid(columns.take(SESSIONS, "id")?),
+        account: AccountId::from_uuid(columns.take(SESSIONS, "account_id")?),
+        state: RefreshState {
+            expires_at: columns.timestamp(TOKENS, "expires_at")?,
+            used_at: columns.optional_timestamp(TOKENS, "used_at")?,
+            successor_used: columns.take(TOKENS, "used_at")?,
+            session_started_at: columns.timestamp(SESSIONS, "created_at")?,
+            session_revoked: columns.take(SESSIONS, "revoked_at")?,
+        },
+    })
+}
+
+const END: &str = "WITH ended AS (\
+       UPDATE auth_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL \
+       RETURNING id, user_id, account_id) \
+     INSERT INTO audit_log (at, actor_id, account_id, action, detail) \
+     SELECT $2, user_id, account_id, 'session_ended', \
+       jsonb_build_object('session', id, 'cause', $3::text) FROM ended";
+
+pub(crate) async fn end(
+    connection: &impl ConnectionTrait,
+    session: SessionId,
+    cause: &'static str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let values = [
+        session.as_uuid().into(),
+        now.as_datetime().into(),
+        cause.into(),
+    ];
+    let end = statement(END, values);
+    let ended = execute(connection, "end the session", end).await?;
+    Ok(ended == 1)
+}

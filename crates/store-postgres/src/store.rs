@@ -1,0 +1,191 @@
+//! The questions and the statements that commit by themselves.
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseConnection, TransactionTrait};
+use tollgate_billing::{Customer, Interval, PriceId, purchase::Offer};
+use tollgate_entitlements::{FeatureKey, LimitKey};
+use tollgate_primitives::{
+    AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, UserId,
+};
+use tollgate_use_cases::ports::{
+    AccountFacts, Caller, CheckoutSessionId, Credentials, EventRecord, EventState, Job,
+    NewRefreshToken, Notice, NoticeId, OfferRow, PlanBilling, PublicPlan, RefreshRow, Store,
+    StoreError, Transaction, User,
+};
+
+use crate::{
+    Settings, catalog, columns::unavailable, facts, inbox, outbox, people, pool, purchases,
+    sessions, transaction::PostgresTransaction,
+};
+
+/// A pool of connections to one migrated database. Cheap to clone; the clones share the pool.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    database: DatabaseConnection,
+}
+
+impl PostgresStore {
+    /// Fails when the database does not answer.
+    pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
+        let database = pool::connect(settings).await?;
+        Ok(Self { database })
+    }
+
+    /// How many connections there are, and how many of them are at rest; for metrics.
+    #[must_use]
+    pub fn connections(&self) -> (u32, usize) {
+        let pool = self.database.get_postgres_connection_pool();
+        (pool.size(), pool.num_idle())
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        let transaction = self.database.begin().await.map_err(unavailable("begin"))?;
+        Ok(Box::new(PostgresTransaction(transaction)))
+    }
+
+    async fn caller(
+        &self,
+        session: SessionId,
+        account: AccountId,
+    ) -> Result<Option<Caller>, StoreError> {
+        facts::caller(&self.database, session, account).await
+    }
+
+    async fn account_facts(
+        &self,
+        session: SessionId,
+        account: AccountId,
+    ) -> Result<Option<AccountFacts>, StoreError> {
+        facts::account(&self.database, session, account).await
+    }
+
+    async fn gate_facts(
+        &self,
+        session: SessionId,
+        account: AccountId,
+        feature: Option<&FeatureKey>,
+        limit: Option<&LimitKey>,
+    ) -> Result<Option<AccountFacts>, StoreError> {
+        facts::gate(&self.database, session, account, feature, limit).await
+    }
+
+    async fn user(
+        &self,
+        session: SessionId,
+        account: AccountId,
+    ) -> Result<Option<User>, StoreError> {
+        people::user(&self.database, session, account).await
+    }
+
+    async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, StoreError> {
+        people::credentials(&self.database, email).await
+    }
+
+    async fn public_plans(&self) -> Result<Vec<PublicPlan>, StoreError> {
+        catalog::public_plans(&self.database).await
+    }
+
+    async fn offer(&self, plan: &PlanKey) -> Result<Option<Offer>, StoreError> {
+        catalog::offer(&self.database, plan).await
+    }
+
+    async fn price(&self, price: &PriceId) -> Result<Option<(PlanKey, Interval)>, StoreError> {
+        catalog::price(&self.database, price).await
+    }
+
+    async fn plans_on_sale(&self) -> Result<Vec<PlanBilling>, StoreError> {
+        catalog::plans_on_sale(&self.database).await
+    }
+
+    async fn rotate_refresh(
+        &self,
+        presented: &[u8; 32],
+        successor: &NewRefreshToken,
+        now: Timestamp,
+    ) -> Result<Option<RefreshRow>, StoreError> {
+        sessions::rotate(&self.database, presented, successor, now).await
+    }
+
+    async fn refresh_row(&self, hash: &[u8; 32]) -> Result<Option<RefreshRow>, StoreError> {
+        sessions::refresh_row(&self.database, hash).await
+    }
+
+    async fn end_session(
+        &self,
+        session: SessionId,
+        cause: &'static str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        sessions::end(&self.database, session, cause, now).await
+    }
+
+    async fn customer(&self, account: AccountId) -> Result<Option<Customer>, StoreError> {
+        purchases::customer(&self.database, account).await
+    }
+
+    async fn put_customer(
+        &self,
+        account: AccountId,
+        customer: &Customer,
+    ) -> Result<Customer, StoreError> {
+        purchases::put_customer(&self.database, account, customer).await
+    }
+
+    async fn put_checkout(
+        &self,
+        reservation: ReservationId,
+        session: &CheckoutSessionId,
+        url: &str,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        purchases::put_checkout(&self.database, reservation, session, url, expires_at).await
+    }
+
+    async fn keep_event(
+        &self,
+        notice: &Notice,
+        state: &EventState,
+        job: Option<&Job>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let transaction = self.database.begin().await.map_err(unavailable("begin"))?;
+        let kept = inbox::keep(&transaction, notice, state, now).await?;
+        if let Some(job) = job.filter(|_| kept) {
+            outbox::enqueue(&transaction, job).await?;
+        }
+        transaction.commit().await.map_err(unavailable("commit"))
+    }
+
+    async fn event(&self, id: &NoticeId) -> Result<Option<EventRecord>, StoreError> {
+        inbox::event(&self.database, id).await
+    }
+
+    async fn mailbox(
+        &self,
+        user: UserId,
+    ) -> Result<Option<(EmailAddress, String, Option<Timestamp>)>, StoreError> {
+        people::mailbox(&self.database, user).await
+    }
+
+    async fn billing_contacts(
+        &self,
+        account: AccountId,
+    ) -> Result<(String, Vec<EmailAddress>), StoreError> {
+        people::billing_contacts(&self.database, account).await
+    }
+
+    async fn put_offers(&self, offers: &[OfferRow]) -> Result<(), StoreError> {
+        let transaction = self.database.begin().await.map_err(unavailable("begin"))?;
+        for offer in offers {
+            catalog::put_offer(&transaction, offer).await?;
+        }
+        transaction.commit().await.map_err(unavailable("commit"))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.database.ping().await.map_err(unavailable("ping"))
+    }
+}

@@ -1,0 +1,127 @@
+//! One decision: everything in it holds, or nothing.
+
+use async_trait::async_trait;
+use sea_orm::DatabaseTransaction;
+use tollgate_billing::Subscription;
+use tollgate_primitives::{AccountId, ReservationId, Timestamp, UserId};
+use tollgate_use_cases::ports::{
+    AccountRow, AuditEntry, EventState, Job, LockedAccount, NewRefreshToken, NewSession, NewUser,
+    Notice, PasswordHash, Received, Reservation, StoreError, Transaction, VerificationRow,
+};
+
+use crate::{
+    audit, columns::unavailable, inbox, outbox, people, purchases, sessions, subscriptions,
+};
+
+/// Rolls back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct PostgresTransaction(pub(crate) DatabaseTransaction);
+
+#[async_trait]
+impl Transaction for PostgresTransaction {
+    async fn insert_user(&mut self, user: &NewUser, now: Timestamp) -> Result<bool, StoreError> {
+        people::insert_user(&self.0, user, now).await
+    }
+
+    async fn insert_account(
+        &mut self,
+        account: &AccountRow,
+        owner: UserId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        people::insert_account(&self.0, account, owner, now).await
+    }
+
+    async fn claim_trial(
+        &mut self,
+        mailbox: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        people::claim_trial(&self.0, mailbox, now).await
+    }
+
+    async fn put_subscription(
+        &mut self,
+        account: AccountId,
+        subscription: &Subscription,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        subscriptions::put(&self.0, account, subscription, now).await
+    }
+
+    async fn insert_session(
+        &mut self,
+        session: &NewSession,
+        refresh: &NewRefreshToken,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sessions::insert(&self.0, session, refresh, now).await
+    }
+
+    async fn insert_verification(
+        &mut self,
+        token: &VerificationRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        people::insert_verification(&self.0, token, now).await
+    }
+
+    async fn replace_password(
+        &mut self,
+        user: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        people::replace_password(&self.0, user, old, new).await
+    }
+
+    async fn lock_account(
+        &mut self,
+        account: AccountId,
+    ) -> Result<Option<LockedAccount>, StoreError> {
+        purchases::lock_account(&self.0, account).await
+    }
+
+    async fn insert_reservation(
+        &mut self,
+        account: AccountId,
+        reservation: &Reservation,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        purchases::insert_reservation(&self.0, account, reservation, now).await
+    }
+
+    async fn close_reservation(
+        &mut self,
+        reservation: ReservationId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        purchases::close_reservation(&self.0, reservation, now).await
+    }
+
+    async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError> {
+        inbox::receive(&self.0, notice, now).await
+    }
+
+    async fn conclude(
+        &mut self,
+        notice: &Notice,
+        state: &EventState,
+        change: Option<(AccountId, &Subscription)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        inbox::conclude(&self.0, notice, state, change, now).await
+    }
+
+    async fn audit(&mut self, entry: &AuditEntry, now: Timestamp) -> Result<(), StoreError> {
+        audit::insert(&self.0, entry, now).await
+    }
+
+    async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError> {
+        outbox::enqueue(&self.0, job).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        self.0.commit().await.map_err(unavailable("commit"))
+    }
+}
