@@ -92,6 +92,21 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    /// Strikes the next call or event, whatever it is.
+    pub(crate) fn once(kind: Kind) -> Self {
+        Self {
+            kind,
+            method: None,
+            path_prefix: None,
+            times: Some(1),
+            delay_ms: None,
+            before_commit: None,
+            types: None,
+            probability: None,
+            seed: 0,
+        }
+    }
+
     pub(crate) fn executes(&self) -> bool {
         self.before_commit.map_or(self.kind.executes(), |before| {
             !before || self.kind == Kind::Slow

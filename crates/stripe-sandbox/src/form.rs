@@ -130,29 +130,29 @@ impl Params {
         if let Some((_, value)) = named.iter().find(|(name, _)| *name == text) {
             return Ok(Some(*value));
         }
-        let names: Vec<_> = named.iter().map(|(name, _)| *name).collect();
-        let message = format!("Invalid {field}: must be one of {}", names.join(", "));
+        let all: Vec<_> = named.iter().map(|(name, _)| *name).collect();
+        let message = format!("Invalid {field}: must be one of {}", all.join(", "));
         Err(self.invalid(None, field, message))
     }
 
-    /// A nested object. `Some(None)` is the empty string, which unsets it.
-    pub(crate) fn clearable_object(&mut self, field: &str) -> Read<Option<Option<Self>>> {
+    /// A nested object; the empty text clears it.
+    pub(crate) fn clearable_object(&mut self, field: &str) -> Read<Change<Self>> {
         match self.fields.remove(field) {
-            None => Ok(None),
-            Some(Node::Map(fields)) => Ok(Some(Some(Self {
+            None => Ok(Change::Keep),
+            Some(Node::Map(fields)) => Ok(Change::Set(Self {
                 path: self.name(field),
                 fields,
-            }))),
-            Some(Node::Text(text)) if text.is_empty() => Ok(Some(None)),
+            })),
+            Some(Node::Text(text)) if text.is_empty() => Ok(Change::Clear),
             Some(Node::Text(_)) => Err(self.invalid(None, field, "Invalid object")),
         }
     }
 
     pub(crate) fn object(&mut self, field: &str) -> Read<Option<Self>> {
         match self.clearable_object(field)? {
-            None => Ok(None),
-            Some(Some(object)) => Ok(Some(object)),
-            Some(None) => Err(self.empty(field)),
+            Change::Keep => Ok(None),
+            Change::Set(object) => Ok(Some(object)),
+            Change::Clear => Err(self.empty(field)),
         }
     }
 
@@ -186,14 +186,15 @@ impl Params {
 
     /// `metadata[key]=value`; an empty value removes the key, an empty `metadata` all of them.
     pub(crate) fn metadata(&mut self) -> Read<MetadataChange> {
-        let Some(object) = self.clearable_object("metadata")? else {
-            return Ok(MetadataChange::default());
-        };
-        let Some(object) = object else {
-            return Ok(MetadataChange {
-                clear: true,
-                set: BTreeMap::new(),
-            });
+        let object = match self.clearable_object("metadata")? {
+            Change::Keep => return Ok(MetadataChange::default()),
+            Change::Clear => {
+                return Ok(MetadataChange {
+                    clear: true,
+                    set: BTreeMap::new(),
+                });
+            }
+            Change::Set(object) => object,
         };
         let mut set = BTreeMap::new();
         for (key, node) in object.fields.clone() {
@@ -259,6 +260,15 @@ impl Params {
         );
         StripeError::parameter(Some("parameter_invalid_empty"), name, message)
     }
+}
+
+/// What a call does to a field that can be unset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Change<T> {
+    #[default]
+    Keep,
+    Clear,
+    Set(T),
 }
 
 /// What a call does to an object's metadata.

@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use actix_web::rt::time::{sleep, timeout};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -45,15 +46,13 @@ pub(crate) async fn deliver_all(
     let courier = Courier { core, client };
     let mut held: Option<String> = None;
     loop {
-        let next = match &held {
-            None => queue.recv().await,
-            Some(_) => match actix_web::rt::time::timeout(REORDER_WAIT, queue.recv()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    courier.deliver_held(&mut held).await;
-                    continue;
-                }
-            },
+        let next = if held.is_none() {
+            queue.recv().await
+        } else if let Ok(next) = timeout(REORDER_WAIT, queue.recv()).await {
+            next
+        } else {
+            courier.deliver_held(&mut held).await;
+            continue;
         };
         let Some(id) = next else { break };
         match courier.fault_for(&id) {
@@ -127,7 +126,7 @@ impl Courier {
         actix_web::rt::spawn(async move {
             let mut pause = first_pause;
             loop {
-                actix_web::rt::time::sleep(pause).await;
+                sleep(pause).await;
                 if courier.attempt(&id).await == Attempt::Done {
                     break;
                 }
@@ -225,7 +224,7 @@ pub(crate) async fn drained(
             rung.await;
         }
     };
-    actix_web::rt::time::timeout(patience, wait).await.is_ok()
+    timeout(patience, wait).await.is_ok()
 }
 
 #[cfg(test)]

@@ -17,6 +17,19 @@ use crate::{
     },
 };
 
+/// Known to Stripe, without effect on what the sandbox models.
+const WITHOUT_EFFECT: [&str; 10] = [
+    "allow_promotion_codes",
+    "automatic_tax",
+    "billing_address_collection",
+    "customer_update",
+    "locale",
+    "payment_method_collection",
+    "payment_method_types",
+    "saved_payment_method_options",
+    "submit_type",
+    "tax_id_collection",
+];
 /// The longest trial Stripe gives, in days.
 const LONGEST_TRIAL: i64 = 730;
 
@@ -53,17 +66,7 @@ fn create(state: &mut State, mut params: Params) -> Outcome {
             &[("subscription", Mode::Subscription), ("setup", Mode::Setup)],
         )?
         .ok_or_else(|| StripeError::missing_parameter("mode"))?;
-    let (customer, customer_email) = (params.text("customer")?, params.text("customer_email")?);
-    if customer.is_some() && customer_email.is_some() {
-        return Err(StripeError::parameter(
-            None,
-            "customer_email",
-            "You may only specify one of these parameters: customer, customer_email.",
-        ));
-    }
-    if let Some(customer) = &customer {
-        state.customer_in(customer, "customer")?;
-    }
+    let (customer, customer_email) = read_buyer(state, &mut params)?;
     let expires_at = read_expiry(state.now, &mut params)?;
     let data = read_subscription_data(state.now, &mut params)?;
     let client_reference_id = params.text("client_reference_id")?;
@@ -71,18 +74,7 @@ fn create(state: &mut State, mut params: Params) -> Outcome {
     let metadata = params.metadata()?.into_map();
     let line_items = read_line_items(state, mode, &mut params)?;
     let ui = read_ui(state, &mut params)?;
-    params.ignore(&[
-        "allow_promotion_codes",
-        "automatic_tax",
-        "billing_address_collection",
-        "customer_update",
-        "locale",
-        "payment_method_collection",
-        "payment_method_types",
-        "saved_payment_method_options",
-        "submit_type",
-        "tax_id_collection",
-    ]);
+    params.ignore(&WITHOUT_EFFECT);
     params.finish()?;
     let bought = line_items
         .first()
@@ -113,6 +105,25 @@ fn create(state: &mut State, mut params: Params) -> Outcome {
         setup_intent,
     });
     Ok(state.session_json(state.session(&id)?))
+}
+
+/// `customer` or `customer_email`, not both.
+fn read_buyer(
+    state: &State,
+    params: &mut Params,
+) -> Result<(Option<String>, Option<String>), StripeError> {
+    let (customer, customer_email) = (params.text("customer")?, params.text("customer_email")?);
+    if customer.is_some() && customer_email.is_some() {
+        return Err(StripeError::parameter(
+            None,
+            "customer_email",
+            "You may only specify one of these parameters: customer, customer_email.",
+        ));
+    }
+    if let Some(customer) = &customer {
+        state.customer_in(customer, "customer")?;
+    }
+    Ok((customer, customer_email))
 }
 
 fn read_expiry(now: i64, params: &mut Params) -> Result<i64, StripeError> {

@@ -120,7 +120,7 @@ fn create(state: &mut State, mut params: Params) -> Outcome {
         state.attach(&method, &id)?;
         if default.is_some() {
             state.edit_customer(&id, |customer| {
-                customer.default_payment_method = Some(method)
+                customer.default_payment_method = Some(method);
             });
         }
     }

@@ -43,8 +43,10 @@ fn list(state: &State, mut params: Params) -> Outcome {
         ));
     }
     let patterns: Vec<String> = kind.into_iter().chain(kinds).collect();
+    let oldest = state.oldest_event_shown();
     let rows = state.events.newest().filter(|event| {
-        created.holds(*event)
+        event.created >= oldest
+            && created.holds(*event)
             && (patterns.is_empty() || patterns.iter().any(|pattern| is_like(&event.kind, pattern)))
             && delivered.is_none_or(|delivered| was_delivered(event) == delivered)
     });

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     calendar::DAY,
     errors::StripeError,
-    form::{MetadataChange, Params},
+    form::{Change, MetadataChange, Params},
     state::{
         State,
         change::{ItemChange, ItemsChange, ProrationBehaviour},
@@ -96,7 +96,11 @@ fn create(state: &mut State, mut params: Params) -> Outcome {
     let id = state.create_subscription(NewSubscription {
         customer,
         items,
-        trial_end: trial_end.flatten().or(days),
+        trial_end: match trial_end {
+            Some(TrialEnd::At(end)) => Some(end),
+            Some(TrialEnd::Now) => None,
+            None => days,
+        },
         trial_end_without_card,
         default_payment_method,
         save_default_payment_method,
@@ -135,12 +139,18 @@ fn read_price(item: &mut Params) -> Result<Option<String>, StripeError> {
     Ok(item.text("price")?.or(item.text("plan")?))
 }
 
-/// `Some(None)` is `now`.
-fn read_trial_end(now: i64, params: &mut Params) -> Result<Option<Option<i64>>, StripeError> {
+/// When a trial is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TrialEnd {
+    Now,
+    At(i64),
+}
+
+fn read_trial_end(now: i64, params: &mut Params) -> Result<Option<TrialEnd>, StripeError> {
     let mut probe = params.clone();
     if probe.text("trial_end")?.as_deref() == Some("now") {
         *params = probe;
-        return Ok(Some(None));
+        return Ok(Some(TrialEnd::Now));
     }
     let Some(end) = params.timestamp("trial_end")? else {
         return Ok(None);
@@ -159,7 +169,7 @@ fn read_trial_end(now: i64, params: &mut Params) -> Result<Option<Option<i64>>, 
             "Invalid timestamp: can be no more than five years in the future",
         ));
     }
-    Ok(Some(Some(end)))
+    Ok(Some(TrialEnd::At(end)))
 }
 
 /// `trial_settings[end_behavior][missing_payment_method]`.
@@ -200,9 +210,9 @@ fn read_payment_behaviour(params: &mut Params) -> Result<PaymentBehaviour, Strip
 struct Update {
     items: ItemsChange,
     cancel_at_period_end: Option<bool>,
-    cancel_at: Option<Option<i64>>,
-    trial_end: Option<Option<i64>>,
-    pause: Option<Option<Pause>>,
+    cancel_at: Change<i64>,
+    trial_end: Option<TrialEnd>,
+    pause: Change<Pause>,
     card: Option<String>,
     description: Option<String>,
     comments: Cancellation,
@@ -225,7 +235,7 @@ impl Update {
         read_payment_settings(params)?;
         read_trial_settings(params)?;
         params.ignore(&WITHOUT_EFFECT);
-        if read.cancel_at_period_end.is_some() && read.cancel_at.is_some() {
+        if read.cancel_at_period_end.is_some() && read.cancel_at != Change::Keep {
             return Err(StripeError::parameter(
                 None,
                 "cancel_at",
@@ -239,9 +249,9 @@ impl Update {
     fn is_more_than_comments(&self) -> bool {
         !self.items.items.is_empty()
             || self.cancel_at_period_end.is_some()
-            || self.cancel_at.is_some()
+            || self.cancel_at != Change::Keep
             || self.trial_end.is_some()
-            || self.pause.is_some()
+            || self.pause != Change::Keep
             || self.card.is_some()
             || self.description.is_some()
     }
@@ -265,8 +275,10 @@ fn update(state: &mut State, id: &str, mut params: Params) -> Outcome {
     if !update.items.items.is_empty() {
         state.plan_change(id, &update.items)?;
     }
-    if let Some(end) = update.trial_end {
-        state.move_trial_end(id, end)?;
+    match update.trial_end {
+        None => {}
+        Some(TrialEnd::Now) => state.end_trial(id)?,
+        Some(TrialEnd::At(end)) => state.move_trial_end(id, end),
     }
     if !update.items.items.is_empty() {
         state.change_items(id, &update.items)?;
@@ -276,11 +288,15 @@ fn update(state: &mut State, id: &str, mut params: Params) -> Outcome {
         if let Some(at_period_end) = update.cancel_at_period_end {
             subscription.schedule_cancel(at_period_end, now);
         }
-        if let Some(moment) = update.cancel_at {
-            subscription.cancel_at_moment(moment, now);
+        match update.cancel_at {
+            Change::Keep => {}
+            Change::Clear => subscription.cancel_at_moment(None, now),
+            Change::Set(moment) => subscription.cancel_at_moment(Some(moment), now),
         }
-        if let Some(pause) = update.pause {
-            subscription.pause = pause;
+        match update.pause {
+            Change::Keep => {}
+            Change::Clear => subscription.pause = None,
+            Change::Set(pause) => subscription.pause = Some(pause),
         }
         if let Some(description) = update.description {
             subscription.description = (!description.is_empty()).then_some(description);
@@ -333,15 +349,15 @@ fn read_item_change(item: &mut Params) -> Result<ItemChange, StripeError> {
     })
 }
 
-/// `Some(None)` is the empty text, which takes the date back.
-fn read_cancel_at(now: i64, params: &mut Params) -> Result<Option<Option<i64>>, StripeError> {
+/// A moment; the empty text takes it back.
+fn read_cancel_at(now: i64, params: &mut Params) -> Result<Change<i64>, StripeError> {
     let mut probe = params.clone();
     if probe.clearable_text("cancel_at")?.as_deref() == Some("") {
         *params = probe;
-        return Ok(Some(None));
+        return Ok(Change::Clear);
     }
     let Some(moment) = params.timestamp("cancel_at")? else {
-        return Ok(None);
+        return Ok(Change::Keep);
     };
     if moment <= now {
         return Err(StripeError::parameter(
@@ -350,15 +366,14 @@ fn read_cancel_at(now: i64, params: &mut Params) -> Result<Option<Option<i64>>, 
             "The `cancel_at` date must be in the future.",
         ));
     }
-    Ok(Some(Some(moment)))
+    Ok(Change::Set(moment))
 }
 
-fn read_pause(params: &mut Params) -> Result<Option<Option<Pause>>, StripeError> {
-    let Some(asked) = params.clearable_object("pause_collection")? else {
-        return Ok(None);
-    };
-    let Some(mut asked) = asked else {
-        return Ok(Some(None));
+fn read_pause(params: &mut Params) -> Result<Change<Pause>, StripeError> {
+    let mut asked = match params.clearable_object("pause_collection")? {
+        Change::Keep => return Ok(Change::Keep),
+        Change::Clear => return Ok(Change::Clear),
+        Change::Set(asked) => asked,
     };
     let missing = StripeError::missing_parameter(asked.name("behavior"));
     let behaviour = asked
@@ -366,10 +381,10 @@ fn read_pause(params: &mut Params) -> Result<Option<Option<Pause>>, StripeError>
         .ok_or(missing)?;
     let resumes_at = asked.timestamp("resumes_at")?;
     asked.finish()?;
-    Ok(Some(Some(Pause {
+    Ok(Change::Set(Pause {
         behaviour,
         resumes_at,
-    })))
+    }))
 }
 
 fn read_comments(params: &mut Params) -> Result<Cancellation, StripeError> {

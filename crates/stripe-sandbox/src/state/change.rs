@@ -3,7 +3,7 @@
 use super::{
     Metadata, State,
     invoice::{Invoice, Line, Reason},
-    subscription::{Item, NewItem, PaymentBehaviour, Status, Subscription},
+    subscription::{Bill, Item, NewItem, PaymentBehaviour, Status, Subscription},
 };
 use crate::{
     calendar::{Cadence, Period},
@@ -129,52 +129,42 @@ impl State {
             return Ok(());
         }
         let due: i64 = planned.prorations.iter().map(|line| line.amount).sum();
-        if planned.billed_now && due > 0 && change.behaviour == PaymentBehaviour::ErrorIfIncomplete
-        {
+        if planned.billed_now && due > 0 && change.behaviour == PaymentBehaviour::Refuse {
             self.would_pay(&before)?;
         }
-        let (now_lines, later_lines) = if planned.billed_now {
-            (planned.prorations, Vec::new())
-        } else {
-            (Vec::new(), planned.prorations)
-        };
-        self.edit_subscription(id, |subscription| {
+        let apply = |subscription: &mut Subscription| {
             subscription.items = planned.items;
             subscription.cadence = planned.cadence;
             subscription.period = planned.period;
-            subscription.pending_lines.extend(later_lines);
             if subscription.cancel_at_period_end {
                 subscription.cancel_at = Some(planned.period.end);
             }
-        });
-        if now_lines.is_empty() {
+        };
+        if !planned.billed_now {
+            self.edit_subscription(id, |subscription| {
+                apply(subscription);
+                subscription.pending_lines.extend(planned.prorations);
+            });
             return Ok(());
         }
-        let period = Period {
-            start: before.period.start,
-            end: self.now,
+        let bill = Bill {
+            reason: Reason::SubscriptionUpdate,
+            lines: planned.prorations,
+            period: Period {
+                start: before.period.start,
+                end: self.now,
+            },
         };
-        self.bill_change(id, now_lines, period, change.behaviour)
-    }
-
-    fn bill_change(
-        &mut self,
-        id: &str,
-        lines: Vec<Line>,
-        period: Period,
-        behaviour: PaymentBehaviour,
-    ) -> Result<(), StripeError> {
-        match behaviour {
-            PaymentBehaviour::AllowIncomplete | PaymentBehaviour::ErrorIfIncomplete => {
-                self.bill(id, Reason::SubscriptionUpdate, lines, period)?;
+        match change.behaviour {
+            PaymentBehaviour::Allow | PaymentBehaviour::Refuse => {
+                self.bill(id, bill, apply)?;
             }
-            PaymentBehaviour::DefaultIncomplete => {
-                let invoice = self.invoice_of(id, Reason::SubscriptionUpdate, lines, period)?;
-                let invoice = self.add_invoice(invoice);
+            PaymentBehaviour::Await => {
+                let invoice = self.draft_bill(id, bill, apply)?;
                 self.finalize(&invoice)?;
                 if self.is_open(&invoice) {
                     self.edit_subscription(id, |subscription| {
-                        subscription.status = Status::PastDue
+                        subscription.status = Status::PastDue;
                     });
                 }
             }
@@ -211,36 +201,41 @@ impl State {
         Ok(invoice)
     }
 
-    /// `trial_end` on a running subscription: `now` ends a trial and bills the first period; a later
-    /// moment begins or moves one.
-    pub(crate) fn move_trial_end(&mut self, id: &str, end: Option<i64>) -> Result<(), StripeError> {
+    /// Ends a running trial now and bills the first period. Without a trial nothing happens.
+    pub(crate) fn end_trial(&mut self, id: &str) -> Result<(), StripeError> {
         let now = self.now;
-        let subscription = self.subscription(id)?.clone();
-        let Some(end) = end.filter(|end| *end > now) else {
-            if subscription.status != Status::Trialing {
-                return Ok(());
-            }
-            let period = subscription.cadence.period_at(now, now);
-            let lines = self.period_lines(&subscription.items, period, false)?;
-            self.edit_subscription(id, |subscription| {
+        let subscription = self.subscription(id)?;
+        if subscription.status != Status::Trialing {
+            return Ok(());
+        }
+        let period = subscription.cadence.period_at(now, now);
+        let lines = self.period_lines(&subscription.items, period, false)?;
+        let reason = Reason::SubscriptionUpdate;
+        self.bill(
+            id,
+            Bill {
+                reason,
+                lines,
+                period,
+            },
+            |subscription| {
                 subscription.status = Status::Active;
                 subscription.anchor = now;
                 subscription.period = period;
                 subscription.trial = subscription.trial.map(|trial| Period { end: now, ..trial });
-            });
-            self.bill(id, Reason::SubscriptionUpdate, lines, period)?;
-            return Ok(());
-        };
+            },
+        )
+    }
+
+    /// Begins a trial or moves its end, which becomes the billing anchor.
+    pub(crate) fn move_trial_end(&mut self, id: &str, end: i64) {
+        let now = self.now;
         self.edit_subscription(id, |subscription| {
-            let start = match subscription.status {
-                Status::Trialing => subscription.period.start,
-                Status::Incomplete
-                | Status::IncompleteExpired
-                | Status::Active
-                | Status::PastDue
-                | Status::Unpaid
-                | Status::Paused
-                | Status::Canceled => now,
+            let running = subscription.status == Status::Trialing;
+            let start = if running {
+                subscription.period.start
+            } else {
+                now
             };
             subscription.status = Status::Trialing;
             subscription.anchor = end;
@@ -250,7 +245,6 @@ impl State {
                 subscription.cancel_at = Some(end);
             }
         });
-        Ok(())
     }
 
     /// Ends a subscription now with an invoice that credits the unused time to the balance.
@@ -264,8 +258,16 @@ impl State {
             start: subscription.period.start,
             end: self.now,
         };
-        self.bill(id, Reason::SubscriptionUpdate, lines, period)?;
-        Ok(())
+        let reason = Reason::SubscriptionUpdate;
+        self.bill(
+            id,
+            Bill {
+                reason,
+                lines,
+                period,
+            },
+            |_| (),
+        )
     }
 
     fn changed_items(

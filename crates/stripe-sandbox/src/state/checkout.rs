@@ -238,7 +238,7 @@ impl State {
             trial_end: session.trial_end(self.now),
             trial_end_without_card: session.trial_end_without_card,
             default_payment_method: Some(method),
-            behaviour: PaymentBehaviour::AllowIncomplete,
+            behaviour: PaymentBehaviour::Allow,
             description: session.description.clone(),
             metadata: session.subscription_metadata.clone(),
             ..NewSubscription::default()

@@ -75,8 +75,16 @@ impl State {
         });
     }
 
+    /// Forgets what is too old to be shown, unless it is still to be delivered.
     pub(crate) fn forget_old_events(&mut self) {
-        self.events.forget_before(self.now - KEPT);
+        let oldest = self.oldest_event_shown();
+        let pending = DeliveryState::Pending;
+        self.events
+            .retain(|event| event.created >= oldest || event.delivery == pending);
+    }
+
+    pub(crate) fn oldest_event_shown(&self) -> i64 {
+        self.now - KEPT
     }
 
     pub(crate) fn pending_events(&self) -> impl Iterator<Item = &Event> {

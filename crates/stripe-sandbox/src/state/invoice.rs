@@ -224,15 +224,9 @@ impl State {
         }
     }
 
-    /// Stores a draft and makes it its subscription's latest.
+    /// Stores a draft.
     pub(crate) fn add_invoice(&mut self, invoice: Invoice) -> String {
         let id = invoice.id.clone();
-        if let Some(subscription) = &invoice.subscription {
-            let latest = id.clone();
-            self.edit_subscription(subscription, |subscription| {
-                subscription.latest_invoice = Some(latest)
-            });
-        }
         self.invoices.insert(invoice);
         self.emit_invoice("invoice.created", &id);
         id

@@ -6,7 +6,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use super::{
     State,
     invoice::{Attempt, Reason},
-    subscription::{Status, Subscription, TrialEndWithoutCard},
+    subscription::{Bill, Status, Subscription, TrialEndWithoutCard},
 };
 use crate::calendar::{DAY, HOUR};
 
@@ -139,7 +139,7 @@ impl State {
             Due::AnnounceRenewal => self.announce_renewal(id),
             Due::Cancel => self.end_subscription(id),
             Due::ResumeCollection => {
-                self.edit_subscription(id, |subscription| subscription.pause = None)
+                self.edit_subscription(id, |subscription| subscription.pause = None);
             }
             Due::RetryPayment { invoice } => {
                 // The outcome is told by events and the next attempt.
@@ -226,14 +226,18 @@ impl State {
         let Ok(lines) = self.period_lines(&subscription.items, period, false) else {
             return;
         };
-        self.edit_subscription(id, |subscription| {
+        let bill = Bill {
+            reason: Reason::SubscriptionCycle,
+            lines,
+            period: ended,
+        };
+        // Fails only for a subscription that does not exist.
+        let _billed = self.bill(id, bill, |subscription| {
             subscription.period = period;
             if subscription.status == Status::Trialing {
                 subscription.status = Status::Active;
             }
         });
-        // Fails only for a subscription that does not exist.
-        let _billed = self.bill(id, Reason::SubscriptionCycle, lines, ended);
     }
 
     fn has_card(&self, subscription: &Subscription) -> bool {

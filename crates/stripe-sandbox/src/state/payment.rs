@@ -29,7 +29,7 @@ impl IntentStatus {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Decline {
     pub(crate) code: String,
-    pub(crate) decline_code: Option<String>,
+    pub(crate) reason: Option<String>,
     pub(crate) message: String,
 }
 
@@ -37,7 +37,7 @@ impl From<&StripeError> for Decline {
     fn from(error: &StripeError) -> Self {
         Self {
             code: error.code.unwrap_or("card_declined").to_owned(),
-            decline_code: error.decline_code.map(str::to_owned),
+            reason: error.decline_code.map(str::to_owned),
             message: error.message.clone(),
         }
     }
@@ -134,15 +134,12 @@ impl State {
         if let Some(intent) = self.intents.get_mut(intent_id) {
             intent.latest_charge = Some(charge.id.clone());
             intent.last_error.clone_from(&charge.failure);
-            match outcome {
-                Ok(()) => {
-                    intent.status = IntentStatus::Succeeded;
-                    intent.payment_method = Some(method_id.to_owned());
-                }
-                Err(_) => {
-                    intent.status = IntentStatus::RequiresPaymentMethod;
-                    intent.payment_method = None;
-                }
+            if outcome.is_ok() {
+                intent.status = IntentStatus::Succeeded;
+                intent.payment_method = Some(method_id.to_owned());
+            } else {
+                intent.status = IntentStatus::RequiresPaymentMethod;
+                intent.payment_method = None;
             }
         }
         let snapshot = charge.to_json();

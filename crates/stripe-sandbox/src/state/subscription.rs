@@ -164,20 +164,23 @@ pub(crate) struct Subscription {
 
 rows!(Subscription);
 
-/// How a first or changed payment that fails is treated.
+/// `payment_behavior`: what becomes of a first or changed payment that is not made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PaymentBehaviour {
+    /// The subscription becomes incomplete or past due.
     #[default]
-    AllowIncomplete,
-    DefaultIncomplete,
-    ErrorIfIncomplete,
+    Allow,
+    /// Nothing is charged until the payment is confirmed.
+    Await,
+    /// The call fails and nothing changes.
+    Refuse,
 }
 
 impl PaymentBehaviour {
     pub(crate) const NAMES: [(&'static str, Self); 3] = [
-        ("allow_incomplete", Self::AllowIncomplete),
-        ("default_incomplete", Self::DefaultIncomplete),
-        ("error_if_incomplete", Self::ErrorIfIncomplete),
+        ("allow_incomplete", Self::Allow),
+        ("default_incomplete", Self::Await),
+        ("error_if_incomplete", Self::Refuse),
     ];
 }
 
@@ -203,6 +206,14 @@ pub(crate) struct NewSubscription {
     pub(crate) cancel_at: Option<i64>,
     pub(crate) description: Option<String>,
     pub(crate) metadata: Metadata,
+}
+
+/// What is billed beside the prorations that wait.
+#[derive(Clone, Debug)]
+pub(crate) struct Bill {
+    pub(crate) reason: Reason,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) period: Period,
 }
 
 impl State {
@@ -305,59 +316,89 @@ impl State {
         }
         let pending_setup_intent = (trial.is_some() && card.is_none())
             .then(|| self.new_setup_intent(Some(&new.customer), Metadata::new()));
-        let behaviour = new.behaviour;
+        let (behaviour, cancel_at) = (new.behaviour, new.cancel_at);
+        let cancel_at_period_end = new.cancel_at_period_end;
         let mut subscription = Subscription {
-            id: self.new_id("sub_1", 23),
-            created: self.now,
-            customer: new.customer,
+            anchor,
+            trial,
+            pending_setup_intent,
             status: if trial.is_some() {
                 Status::Trialing
             } else {
                 Status::Incomplete
             },
+            ..self.unbilled(new, items, (cadence, currency), period)
+        };
+        subscription.cancel_at_moment(cancel_at, self.now);
+        subscription.schedule_cancel(cancel_at_period_end, self.now);
+        let id = subscription.id.clone();
+        self.subscriptions.insert(subscription);
+        self.bill_first(&id, lines, behaviour)?;
+        Ok(id)
+    }
+
+    fn unbilled(
+        &mut self,
+        new: NewSubscription,
+        items: Vec<Item>,
+        (cadence, currency): (Cadence, String),
+        period: Period,
+    ) -> Subscription {
+        Subscription {
+            id: self.new_id("sub_1", 23),
+            created: self.now,
+            customer: new.customer,
+            status: Status::Incomplete,
             currency,
             cadence,
-            anchor,
+            anchor: self.now,
             period,
             items,
-            trial,
+            trial: None,
             trial_end_without_card: new.trial_end_without_card,
-            cancel_at: new.cancel_at,
+            cancel_at: None,
             cancel_at_period_end: false,
-            canceled_at: new.cancel_at.map(|_| self.now),
+            canceled_at: None,
             ended_at: None,
             cancellation: Cancellation::default(),
             pause: None,
             default_payment_method: new.default_payment_method,
             save_default_payment_method: new.save_default_payment_method,
             latest_invoice: None,
-            pending_setup_intent,
+            pending_setup_intent: None,
             description: new.description,
             metadata: new.metadata,
             pending_lines: Vec::new(),
             announced_trial_end: None,
             announced_renewal: None,
-        };
-        subscription.schedule_cancel(new.cancel_at_period_end, self.now);
-        let id = subscription.id.clone();
-        self.subscriptions.insert(subscription);
+        }
+    }
+
+    /// Tells of the new subscription, makes its first invoice and, unless that waits for a
+    /// confirmation, tries to collect it.
+    fn bill_first(
+        &mut self,
+        id: &str,
+        lines: Vec<Line>,
+        behaviour: PaymentBehaviour,
+    ) -> Result<(), StripeError> {
         let first = Period {
             start: self.now,
             end: self.now,
         };
-        let invoice = self.invoice_of(&id, Reason::SubscriptionCreate, lines, first)?;
-        self.edit_subscription_quietly(&id, |subscription| {
+        let invoice = self.invoice_of(id, Reason::SubscriptionCreate, lines, first)?;
+        self.edit_subscription_quietly(id, |subscription| {
             subscription.latest_invoice = Some(invoice.id.clone());
         });
-        let snapshot = self.subscription_json(self.subscription(&id)?);
+        let snapshot = self.subscription_json(self.subscription(id)?);
         self.emit("customer.subscription.created", snapshot);
         let invoice = self.add_invoice(invoice);
         self.finalize(&invoice)?;
-        if due > 0 && behaviour != PaymentBehaviour::DefaultIncomplete && self.is_open(&invoice) {
+        if behaviour != PaymentBehaviour::Await && self.is_open(&invoice) {
             // A declined card leaves the subscription incomplete, which is the answer.
             let _declined = self.collect(&invoice, None, Attempt::Scheduled);
         }
-        Ok(id)
+        Ok(())
     }
 
     pub(crate) fn is_open(&self, invoice: &str) -> bool {
@@ -406,15 +447,15 @@ impl State {
         card: Option<&str>,
         behaviour: PaymentBehaviour,
     ) -> Result<(), StripeError> {
-        if due == 0 || behaviour == PaymentBehaviour::DefaultIncomplete {
+        if due == 0 || behaviour == PaymentBehaviour::Await {
             return Ok(());
         }
         let method = card
             .and_then(|card| self.payment_methods.get(card))
             .ok_or_else(no_card)?;
         match behaviour {
-            PaymentBehaviour::ErrorIfIncomplete => method.card.behaviour.charge(),
-            PaymentBehaviour::AllowIncomplete | PaymentBehaviour::DefaultIncomplete => Ok(()),
+            PaymentBehaviour::Refuse => method.card.behaviour.charge(),
+            PaymentBehaviour::Allow | PaymentBehaviour::Await => Ok(()),
         }
     }
 
@@ -477,8 +518,16 @@ impl State {
             subscription.period = period;
             subscription.status = Status::Active;
         });
-        self.bill(id, Reason::SubscriptionUpdate, lines, period)?;
-        Ok(())
+        let reason = Reason::SubscriptionUpdate;
+        self.bill(
+            id,
+            Bill {
+                reason,
+                lines,
+                period,
+            },
+            |_| (),
+        )
     }
 
     pub(crate) fn pause_for_missing_card(&mut self, id: &str) {
@@ -487,23 +536,35 @@ impl State {
         });
     }
 
-    /// Makes an invoice of the lines and what was pending, finalises it and tries to collect it.
+    /// Changes the subscription, bills it, and tries to collect the invoice. The change and the new
+    /// latest invoice are told as one.
     pub(crate) fn bill(
         &mut self,
         id: &str,
-        reason: Reason,
-        lines: Vec<Line>,
-        period: Period,
+        bill: Bill,
+        edit: impl FnOnce(&mut Subscription),
+    ) -> Result<(), StripeError> {
+        let invoice = self.draft_bill(id, bill, edit)?;
+        self.advance_invoice(id, &invoice)
+    }
+
+    /// As [`Self::bill`], and leaves the draft alone.
+    pub(crate) fn draft_bill(
+        &mut self,
+        id: &str,
+        bill: Bill,
+        edit: impl FnOnce(&mut Subscription),
     ) -> Result<String, StripeError> {
-        let mut all = Vec::new();
-        self.edit_subscription_quietly(id, |subscription| {
-            all.append(&mut subscription.pending_lines)
+        let mut lines = self.subscription(id)?.pending_lines.clone();
+        lines.extend(bill.lines);
+        let invoice = self.invoice_of(id, bill.reason, lines, bill.period)?;
+        let latest = invoice.id.clone();
+        self.edit_subscription(id, |subscription| {
+            edit(subscription);
+            subscription.pending_lines.clear();
+            subscription.latest_invoice = Some(latest);
         });
-        all.extend(lines);
-        let invoice = self.invoice_of(id, reason, all, period)?;
-        let invoice = self.add_invoice(invoice);
-        self.advance_invoice(id, &invoice)?;
-        Ok(invoice)
+        Ok(self.add_invoice(invoice))
     }
 
     fn advance_invoice(&mut self, subscription: &str, invoice: &str) -> Result<(), StripeError> {

@@ -50,12 +50,10 @@ impl<T: Row> Table<T> {
         self.rows.iter()
     }
 
-    /// Drops the oldest rows as long as they are older than `moment`.
-    pub(crate) fn forget_before(&mut self, moment: i64) {
-        let kept = self.rows.iter().position(|row| row.created() >= moment);
-        let dropped = kept.unwrap_or(self.rows.len());
-        if dropped > 0 {
-            self.rows.drain(..dropped);
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        let before = self.rows.len();
+        self.rows.retain(keep);
+        if self.rows.len() != before {
             self.places = index(&self.rows);
         }
     }

@@ -12,7 +12,7 @@ impl State {
         let mut fields = Map::new();
         for part in [
             self.addressee(invoice),
-            self.amounts(invoice),
+            amounts(invoice),
             self.progress(invoice),
         ] {
             if let Value::Object(part) = part {
@@ -86,43 +86,6 @@ impl State {
         })
     }
 
-    fn amounts(&self, invoice: &Invoice) -> Value {
-        let (total, due) = (invoice.total(), invoice.amount_due());
-        let lines = invoice
-            .lines
-            .iter()
-            .map(|line| line.to_json(invoice))
-            .collect::<Vec<_>>();
-        json!({
-            "amount_due": due,
-            "amount_overpaid": 0,
-            "amount_paid": invoice.amount_paid,
-            "amount_paid_off_stripe": if invoice.paid_out_of_band { due } else { 0 },
-            "amount_remaining": invoice.amount_remaining(),
-            "amount_shipping": 0,
-            "automatic_tax": {
-                "disabled_reason": null,
-                "enabled": false,
-                "liability": null,
-                "provider": null,
-                "status": null,
-            },
-            "currency": invoice.currency,
-            "ending_balance": invoice.ending_balance,
-            "lines": list(&format!("/v1/invoices/{}/lines", invoice.id), lines, false),
-            "post_payment_credit_notes_amount": 0,
-            "pre_payment_credit_notes_amount": 0,
-            "starting_balance": invoice.starting_balance,
-            "subtotal": total,
-            "subtotal_excluding_tax": total,
-            "total": total,
-            "total_discount_amounts": [],
-            "total_excluding_tax": total,
-            "total_pretax_credit_amounts": [],
-            "total_taxes": [],
-        })
-    }
-
     fn progress(&self, invoice: &Invoice) -> Value {
         let page = match invoice.status {
             InvoiceStatus::Draft => None,
@@ -191,6 +154,43 @@ impl State {
             "status_transitions": { "canceled_at": invoice.voided_at, "paid_at": paid },
         }))
     }
+}
+
+fn amounts(invoice: &Invoice) -> Value {
+    let (total, due) = (invoice.total(), invoice.amount_due());
+    let lines = invoice
+        .lines
+        .iter()
+        .map(|line| line.to_json(invoice))
+        .collect::<Vec<_>>();
+    json!({
+        "amount_due": due,
+        "amount_overpaid": 0,
+        "amount_paid": invoice.amount_paid,
+        "amount_paid_off_stripe": if invoice.paid_out_of_band { due } else { 0 },
+        "amount_remaining": invoice.amount_remaining(),
+        "amount_shipping": 0,
+        "automatic_tax": {
+            "disabled_reason": null,
+            "enabled": false,
+            "liability": null,
+            "provider": null,
+            "status": null,
+        },
+        "currency": invoice.currency,
+        "ending_balance": invoice.ending_balance,
+        "lines": list(&format!("/v1/invoices/{}/lines", invoice.id), lines, false),
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "starting_balance": invoice.starting_balance,
+        "subtotal": total,
+        "subtotal_excluding_tax": total,
+        "total": total,
+        "total_discount_amounts": [],
+        "total_excluding_tax": total,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+    })
 }
 
 impl Line {

@@ -15,7 +15,7 @@ pub(crate) const API_VERSION: &str = "2026-09-30.endive";
 
 /// A list object.
 pub(crate) fn list(url: &str, data: Vec<Value>, has_more: bool) -> Value {
-    json!({ "object": "list", "data": data, "has_more": has_more, "url": url })
+    json!({ "object": "list", "data": Value::Array(data), "has_more": has_more, "url": url })
 }
 
 /// `fields` with the named ones added as null: what Stripe always shows and the sandbox never has.

@@ -59,7 +59,7 @@ impl Decline {
     fn to_json(&self) -> Value {
         json!({
             "code": self.code,
-            "decline_code": self.decline_code,
+            "decline_code": self.reason,
             "message": self.message,
             "type": "card_error",
         })

@@ -1,3 +1,0 @@
-//! pages
-use actix_web::web;
-pub(super) fn routes(_config: &mut web::ServiceConfig) {}
