@@ -19,7 +19,7 @@ use tollgate_use_cases::ports::{AccessClaims, AccessTokenInvalid, AccessTokens};
 const TYPE: &str = "at+jwt";
 
 /// How far the clock of the node that issued a token may be ahead of ours. A token's end has no leeway.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// Ours have some 500 bytes.
 const LONGEST_TOKEN: usize = 1024;
