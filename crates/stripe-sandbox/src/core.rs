@@ -103,6 +103,11 @@ impl Core {
         outcome
     }
 
+    /// Changes what is not kept across a restart: the log, the faults, the counters.
+    pub(crate) fn aside<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        change(&mut self.lock())
+    }
+
     /// Lets time do what has fallen due.
     pub(crate) fn tick(&self) {
         let mut inner = self.lock();

@@ -87,7 +87,7 @@ struct Courier {
 
 impl Courier {
     fn fault_for(&self, id: &str) -> Option<Fault> {
-        self.core.write(|inner| {
+        self.core.aside(|inner| {
             let kind = inner.state.events.get(id)?.kind.clone();
             inner.faults.strike_event(&kind)
         })

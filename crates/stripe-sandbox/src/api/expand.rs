@@ -129,6 +129,17 @@ fn included(state: &State, object: &Value, name: &str) -> Option<Value> {
                 false,
             ))
         }
+        ("charge", "refunds") => {
+            let refunds = state.refunds.newest().filter(|refund| refund.charge == id);
+            let data = refunds
+                .map(crate::state::payment::Refund::to_json)
+                .collect();
+            Some(wire::list(
+                &format!("/v1/charges/{id}/refunds"),
+                data,
+                false,
+            ))
+        }
         ("checkout.session", "line_items") => state
             .sessions
             .get(id)

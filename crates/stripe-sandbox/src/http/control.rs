@@ -109,14 +109,14 @@ async fn show_faults(core: Shared) -> web::Json<Vec<Fault>> {
 
 async fn add_faults(core: Shared, faults: web::Json<Vec<Fault>>) -> web::Json<Vec<Fault>> {
     let faults = faults.into_inner();
-    web::Json(core.write(|inner| {
+    web::Json(core.aside(|inner| {
         inner.faults.add(faults);
         inner.faults.list().to_vec()
     }))
 }
 
 async fn clear_faults(core: Shared) -> web::Json<Value> {
-    core.write(|inner| inner.faults.clear());
+    core.aside(|inner| inner.faults.clear());
     web::Json(json!({}))
 }
 
@@ -125,7 +125,7 @@ async fn show_requests(core: Shared) -> web::Json<Vec<LoggedCall>> {
 }
 
 async fn clear_requests(core: Shared) -> web::Json<Value> {
-    core.write(|inner| inner.log.clear());
+    core.aside(|inner| inner.log.clear());
     web::Json(json!({}))
 }
 

@@ -26,6 +26,8 @@ use crate::{
     wire::API_VERSION,
 };
 
+/// Calls the log holds at most.
+const LONGEST_LOG: usize = 200_000;
 const WEBHOOK_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -58,7 +60,7 @@ async fn handle(
     body: web::Bytes,
     core: web::Data<Core>,
 ) -> HttpResponse {
-    let request_id = core.write(|inner| inner.state.new_id("req_", 14));
+    let request_id = core.aside(|inner| inner.state.new_id("req_", 14));
     let method = match request.method().as_str() {
         "GET" => Method::Get,
         "POST" => Method::Post,
@@ -161,11 +163,11 @@ fn shows_secret(call: &Incoming, core: &Core) -> bool {
 }
 
 async fn answer(call: &Incoming, core: &Core) -> Reply {
-    if core.write(over_limit) {
+    if core.aside(over_limit) {
         return Reply::RateLimited;
     }
     let path = format!("/v1/{}", call.path);
-    let fault = core.write(|inner| inner.faults.strike_call(call.method, &path));
+    let fault = core.aside(|inner| inner.faults.strike_call(call.method, &path));
     if let Some(fault) = &fault
         && let Some(reply) = strike_first(call, fault).await
     {
@@ -340,7 +342,7 @@ fn log(call: &Incoming, reply: &Reply, core: &Core) {
         Reply::RateLimited => (Some(429), false),
         Reply::Dropped => (None, false),
     };
-    core.write(|inner| {
+    core.aside(|inner| {
         let logged = LoggedCall {
             at: inner.state.now,
             request_id: call.request_id.clone(),
@@ -352,6 +354,9 @@ fn log(call: &Incoming, reply: &Reply, core: &Core) {
             status,
         };
         inner.log.push(logged);
+        if inner.log.len() > LONGEST_LOG {
+            inner.log.drain(..LONGEST_LOG / 2);
+        }
     });
 }
 

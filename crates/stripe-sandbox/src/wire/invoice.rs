@@ -223,7 +223,7 @@ impl Line {
             "pricing": {
                 "price_details": { "price": self.price, "product": self.product },
                 "type": "price_details",
-                "unit_amount_decimal": self.unit_amount.to_string(),
+                "unit_amount_decimal": (!self.proration).then(|| self.unit_amount.to_string()),
             },
             "quantity": self.quantity,
             "quantity_decimal": self.quantity.to_string(),

@@ -131,7 +131,7 @@ pub(super) struct FaultForm {
 }
 
 pub(super) async fn add_fault(core: Shared, form: web::Form<FaultForm>) -> HttpResponse {
-    core.write(|inner| match form.kind {
+    core.aside(|inner| match form.kind {
         Some(kind) => inner.faults.add(vec![Fault::once(kind)]),
         None => inner.faults.clear(),
     });
