@@ -114,8 +114,13 @@ CREATE TABLE trial_keys (
 const OWNER_GUARD: &str = r"
 CREATE FUNCTION memberships_owner_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    account uuid := CASE TG_TABLE_NAME WHEN 'accounts' THEN NEW.id ELSE OLD.account_id END;
+    account uuid;
 BEGIN
+    IF TG_TABLE_NAME = 'accounts' THEN
+        account := NEW.id;
+    ELSE
+        account := OLD.account_id;
+    END IF;
     PERFORM 1 FROM accounts WHERE id = account FOR NO KEY UPDATE;
     IF FOUND AND NOT EXISTS (
         SELECT 1 FROM memberships WHERE account_id = account AND role = 'owner'

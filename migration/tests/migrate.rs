@@ -1,28 +1,29 @@
 //! The changes on a real server: that they run, run once, and hold what they promise.
 
-use std::{path::Path, process};
+use std::path::Path;
 
-use sqlx::{Connection, Executor, PgConnection, postgres::PgDatabaseError};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgDatabaseError};
 use tollgate_dev_postgres::{Cluster, Durability};
 use tollgate_migration::{fingerprint, migrate, pending};
 
 /// An empty database that no other test has, and its address.
 async fn database(name: &str) -> String {
-    let root = std::env::temp_dir().join("tollgate-migration-tests");
-    let cluster = tokio::task::spawn_blocking(move || ensure(&root))
-        .await
-        .unwrap();
-    let name = format!("{name}_{}", process::id());
+    let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
     let mut server = PgConnection::connect(&cluster.url("postgres"))
         .await
         .unwrap();
-    let create = format!("CREATE DATABASE {name}");
-    server.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
-    cluster.url(&name)
+    for sql in [
+        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+        format!("CREATE DATABASE {name}"),
+    ] {
+        server.execute(AssertSqlSafe(sql)).await.unwrap();
+    }
+    cluster.url(name)
 }
 
-fn ensure(root: &Path) -> Cluster {
-    Cluster::ensure(root, Durability::Disposable).unwrap()
+fn cluster() -> Cluster {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("migration");
+    Cluster::ensure(&root, Durability::Disposable).unwrap()
 }
 
 async fn migrated(name: &str) -> PgConnection {
@@ -60,19 +61,19 @@ async fn four_processes_at_once_migrate_a_database_once() {
 async fn what_is_pending_can_be_asked_without_a_right_to_change_anything() {
     let url = database("reader").await;
     let mut owner = PgConnection::connect(&url).await.unwrap();
-    let name = format!("reader_{}", process::id());
-    let role = format!(
-        "CREATE ROLE {name} LOGIN; ALTER ROLE {name} SET default_transaction_read_only = on"
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(role))
-        .execute(&mut owner)
-        .await
-        .unwrap();
-    let reader = url.replace("postgres@", &format!("{name}@"));
+    sqlx::raw_sql(
+        "DROP ROLE IF EXISTS onlooker;
+         CREATE ROLE onlooker LOGIN;
+         ALTER ROLE onlooker SET default_transaction_read_only = on",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let reader = url.replace("postgres@", "onlooker@");
     assert_eq!(pending(&reader).await.unwrap().len(), 4);
     migrate(&url).await.unwrap();
-    let grant = format!("GRANT SELECT ON seaql_migrations TO {name}");
-    owner.execute(sqlx::AssertSqlSafe(grant)).await.unwrap();
+    let grant = "GRANT SELECT ON seaql_migrations TO onlooker";
+    owner.execute(grant).await.unwrap();
     assert_eq!(pending(&reader).await.unwrap(), Vec::<String>::new());
 }
 
@@ -175,7 +176,7 @@ async fn the_catalog_refuses_limits_that_are_no_whole_numbers() {
         r#"UPDATE plan_limits SET limits = '{"max_users": -1}'"#,
         r#"UPDATE plan_limits SET limits = '{"max_users": 1.5}'"#,
         r#"UPDATE plan_limits SET limits = '{"max_users": "5"}'"#,
-        r#"UPDATE plan_limits SET limits = '[5]'"#,
+        "UPDATE plan_limits SET limits = '[5]'",
     ] {
         assert_eq!(
             refused_by(&mut connection, sql).await.as_deref(),

@@ -1,5 +1,5 @@
 //! What is read on every request: who is calling, and what the caller's account may do depends on.
-//! One statement each, by primary keys and partial unique indexes alone; `tests/plans.rs` holds that.
+//! One statement each, by primary keys and partial unique indexes alone; `tests/store/plans.rs` holds that.
 
 use std::collections::BTreeMap;
 

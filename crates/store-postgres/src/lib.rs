@@ -1,7 +1,7 @@
 //! The `Store` port on `PostgreSQL`. Decides nothing: what a row means is the pure crates', and what
 //! must hold between two nodes is a constraint or one guarded statement. Rows never leave this crate.
 //!
-//! Plain inserts and look-ups go through sea-orm's entities in [`rows`]; questions asked on every
+//! Plain inserts and look-ups go through sea-orm's entities in `rows`; questions asked on every
 //! request and guarded statements are written by hand, because their plan is what matters.
 
 mod audit;

@@ -330,3 +330,114 @@ fn with_trial(row: SubscriptionRow, trial: Option<&Trial>) -> SubscriptionRow {
 fn plan(key: &PlanKey) -> String {
     key.as_str().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+
+    use super::*;
+
+    fn instants() -> impl Strategy<Value = Timestamp> {
+        (0..7_000_000_000_000_000_i64)
+            .prop_map(|micros| DateTimeUtc::from_timestamp_micros(micros).unwrap())
+            .prop_map(|at| Timestamp::from_datetime(at).unwrap())
+    }
+
+    fn periods() -> impl Strategy<Value = Period> {
+        (instants(), instants()).prop_map(|(a, b)| Period::new(a.min(b), a.max(b)).unwrap())
+    }
+
+    fn trials() -> impl Strategy<Value = Trial> {
+        (plans(), periods()).prop_map(|(plan, period)| Trial { plan, period })
+    }
+
+    fn plans() -> impl Strategy<Value = PlanKey> {
+        "[a-z][a-z0-9_-]{0,39}".prop_map(|key| PlanKey::parse(&key).unwrap())
+    }
+
+    fn cancellations() -> impl Strategy<Value = ScheduledCancellation> {
+        (instants(), any::<bool>()).prop_map(|(at, is_auto)| ScheduledCancellation { at, is_auto })
+    }
+
+    fn purchases() -> impl Strategy<Value = Bought> {
+        let ids = ("[ -~]{1,40}", "[ -~]{1,40}");
+        let interval = prop_oneof![Just(Interval::Monthly), Just(Interval::Annual)];
+        let rest = (any::<u32>(), periods(), option::of(cancellations()));
+        (ids, any::<i64>(), plans(), interval, rest).prop_map(
+            |((subscription, price), stamp, plan, interval, (seats, period, cancellation))| {
+                Bought {
+                    subscription: SubscriptionId::from(subscription),
+                    stamp: Stamp::from_unix_seconds(stamp),
+                    plan,
+                    interval,
+                    price: PriceId::from(price),
+                    seats,
+                    period,
+                    cancellation,
+                }
+            },
+        )
+    }
+
+    fn ends() -> impl Strategy<Value = Ended> {
+        (purchases(), instants()).prop_map(|(bought, ended_at)| Ended { bought, ended_at })
+    }
+
+    fn subscriptions() -> impl Strategy<Value = Subscription> {
+        prop_oneof![
+            instants().prop_map(|since| Subscription::Free { since }),
+            (trials(), option::of(ends())).prop_map(|(trial, failed)| {
+                Subscription::Trialing(Trialing::Reverse { trial, failed })
+            }),
+            purchases().prop_map(|bought| Subscription::Trialing(Trialing::Purchased(bought))),
+            (purchases(), option::of(trials())).prop_map(|(bought, trial)| {
+                Subscription::PendingPayment(PendingPayment { bought, trial })
+            }),
+            purchases().prop_map(Subscription::Active),
+            (purchases(), instants(), any::<u32>()).prop_map(|(bought, since, attempt)| {
+                Subscription::PastDue(PastDue {
+                    bought,
+                    since,
+                    attempt,
+                })
+            }),
+            (purchases(), instants())
+                .prop_map(|(bought, since)| Subscription::Unpaid(Unpaid { bought, since })),
+            purchases().prop_map(Subscription::Paused),
+            ends().prop_map(Subscription::Canceled),
+            ends().prop_map(Subscription::Expired),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(subscription in subscriptions()) {
+            let row = to_row(&subscription);
+            prop_assert_eq!(from_row(&row).unwrap(), subscription);
+        }
+    }
+
+    #[test]
+    fn a_row_that_no_variant_has_names_its_column() {
+        let row = |status: &str| SubscriptionRow {
+            status: status.to_owned(),
+            ..SubscriptionRow::default()
+        };
+        for (status, column) in [
+            ("free", "since"),
+            ("active", "plan"),
+            ("canceled", "ended_at"),
+            ("frozen", "status"),
+        ] {
+            let StoreError::Corrupt {
+                table,
+                column: told,
+                ..
+            } = from_row(&row(status)).unwrap_err()
+            else {
+                panic!("{status} is read as unavailable");
+            };
+            assert_eq!((table, told), ("subscriptions", column), "{status}");
+        }
+    }
+}

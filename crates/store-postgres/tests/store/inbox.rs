@@ -1,0 +1,303 @@
+use futures_util::future::join_all;
+use tollgate_billing::{Bought, Interval, PriceId, Subscription};
+use tollgate_primitives::{Currency, JobKey, ReservationId};
+use tollgate_use_cases::ports::{
+    CheckoutSessionId, EventState, InboxEntry, Job, JobKind, Notice, NoticeContent, OfferRow,
+    Reservation, ReservationState, Store,
+};
+use uuid::Uuid;
+
+use crate::support::{
+    Bench, account, at, bench, bought, customer, described, later, notice, now, plan,
+};
+
+/// Account 1 is customer 1 and can buy the starter plan.
+async fn buyer(name: &'static str) -> Bench {
+    let bench = bench(name).await;
+    bench.sign_up(1).await;
+    bench
+        .store
+        .put_customer(account(1), &customer(1))
+        .await
+        .unwrap();
+    let starter = OfferRow {
+        plan: plan("starter"),
+        product: "prod_starter".to_owned(),
+        monthly: (PriceId::new("price_starter_monthly"), 1900),
+        annual: None,
+        currency: Currency::parse("usd").unwrap(),
+    };
+    bench.store.put_offers(&[starter]).await.unwrap();
+    bench
+}
+
+async fn reserve(bench: &Bench) {
+    let reservation = Reservation {
+        id: ReservationId::from_uuid(Uuid::from_u128(1)),
+        plan: plan("starter"),
+        seats: 3,
+        interval: Interval::Monthly,
+        price: PriceId::new("price_starter_monthly"),
+        trial_end: None,
+        attempt: 1,
+        expires_at: later(1),
+        state: ReservationState::Open {
+            session: CheckoutSessionId("cs_1".to_owned()),
+            url: "https://pay.example".to_owned(),
+        },
+    };
+    let mut tx = bench.begin().await;
+    tx.insert_reservation(account(1), &reservation, now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn conclude(bench: &Bench, notice: &Notice, change: Option<&Subscription>) {
+    let mut tx = bench.begin().await;
+    let received = tx.receive(notice, now()).await.unwrap();
+    assert_eq!(received.entry, InboxEntry::Open);
+    let change = change.map(|subscription| (account(1), subscription));
+    tx.conclude(notice, &EventState::Applied, change, now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_is_applied_with_its_subscription_its_purchase_and_one_audit_row() {
+    let bench = buyer("apply").await;
+    reserve(&bench).await;
+    let event = notice("evt_1", described(1));
+    let mut tx = bench.begin().await;
+    let received = tx.receive(&event, now()).await.unwrap();
+    assert_eq!(received.entry, InboxEntry::Open);
+    assert_eq!(received.account, Some((account(1), None)));
+    assert_eq!(received.price, Some((plan("starter"), Interval::Monthly)));
+    let active = Subscription::Active(bought(1, 7));
+    let change = Some((account(1), &active));
+    tx.conclude(&event, &EventState::Applied, change, now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(bench.subscription(1).await, Some(active.clone()));
+    assert_eq!(
+        bench
+            .count("purchase_reservations WHERE closed_at IS NULL")
+            .await,
+        0
+    );
+    let trail = "audit_log WHERE action = 'subscription_changed' AND detail ->> 'event' = 'evt_1' \
+                 AND detail -> 'subscription' ->> 'status' = 'active'";
+    assert_eq!(bench.count(trail).await, 1);
+    let stored = bench.store.event(&event.id).await.unwrap().unwrap();
+    assert_eq!(
+        (stored.state, stored.attempts, stored.body),
+        (EventState::Applied, 1, event.body.clone())
+    );
+
+    let mut tx = bench.begin().await;
+    let again = tx.receive(&event, at(1)).await.unwrap();
+    assert_eq!((again.entry, again.account), (InboxEntry::Done, None));
+    let next = tx
+        .receive(&notice("evt_2", described(1)), at(1))
+        .await
+        .unwrap();
+    assert_eq!(next.account, Some((account(1), Some(active))));
+}
+
+#[tokio::test]
+async fn an_event_about_nobody_we_know_locks_nothing() {
+    let bench = buyer("nobody").await;
+    let mut tx = bench.begin().await;
+    let stranger = tx
+        .receive(&notice("evt_1", described(9)), now())
+        .await
+        .unwrap();
+    assert_eq!((stranger.entry, stranger.account), (InboxEntry::Open, None));
+    let irrelevant = notice("evt_2", NoticeContent::Irrelevant);
+    let received = tx.receive(&irrelevant, now()).await.unwrap();
+    assert_eq!((received.account, received.price), (None, None));
+    tx.conclude(&irrelevant, &EventState::Ignored, None, now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let stored = bench.store.event(&irrelevant.id).await.unwrap().unwrap();
+    assert_eq!(stored.state, EventState::Ignored);
+    assert_eq!(bench.count("audit_log").await, 0);
+}
+
+#[tokio::test]
+async fn a_checkout_page_that_is_over_closes_its_purchase() {
+    let bench = buyer("page_over").await;
+    reserve(&bench).await;
+    let expired = |session: &str| NoticeContent::CheckoutExpired {
+        session: CheckoutSessionId(session.to_owned()),
+    };
+    conclude(&bench, &notice("evt_1", expired("cs_other")), None).await;
+    assert_eq!(
+        bench
+            .count("purchase_reservations WHERE closed_at IS NULL")
+            .await,
+        1
+    );
+    conclude(&bench, &notice("evt_2", expired("cs_1")), None).await;
+    assert_eq!(
+        bench
+            .count("purchase_reservations WHERE closed_at IS NULL")
+            .await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_purchase_stays_open_while_its_first_payment_is_pending() {
+    let bench = buyer("page_pending").await;
+    reserve(&bench).await;
+    let pending = Subscription::PendingPayment(tollgate_billing::PendingPayment {
+        bought: bought(1, 7),
+        trial: None,
+    });
+    conclude(&bench, &notice("evt_1", described(1)), Some(&pending)).await;
+    assert_eq!(
+        bench
+            .count("purchase_reservations WHERE closed_at IS NULL")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_failed_is_kept_with_its_job_and_tried_again() {
+    let bench = buyer("keep").await;
+    let event = notice("evt_1", described(1));
+    let kind = JobKind::RetryEvent {
+        event: event.id.clone(),
+    };
+    let job = Job::now(JobKey::new("retry-event", &event.id), kind);
+    let failed = EventState::Failed {
+        error: "no such price".to_owned(),
+    };
+    bench
+        .store
+        .keep_event(&event, &failed, Some(&job), now())
+        .await
+        .unwrap();
+    bench
+        .store
+        .keep_event(&event, &failed, Some(&job), at(1))
+        .await
+        .unwrap();
+    let stored = bench.store.event(&event.id).await.unwrap().unwrap();
+    assert_eq!(
+        (stored.state, stored.attempts, stored.received_at),
+        (failed.clone(), 2, now())
+    );
+    assert_eq!(bench.count("graphile_worker.jobs").await, 1);
+
+    conclude(&bench, &event, None).await;
+    let late = notice("evt_1", NoticeContent::Irrelevant);
+    let job = Job {
+        key: JobKey::new("other", 1),
+        ..job
+    };
+    bench
+        .store
+        .keep_event(&late, &failed, Some(&job), at(2))
+        .await
+        .unwrap();
+    let stored = bench.store.event(&event.id).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.attempts), (EventState::Applied, 3));
+    assert_eq!(bench.count("graphile_worker.jobs").await, 1);
+}
+
+#[tokio::test]
+async fn a_dead_event_can_be_delivered_once_more() {
+    let bench = buyer("dead").await;
+    let event = notice("evt_1", described(1));
+    let dead = EventState::Dead {
+        error: "given up".to_owned(),
+    };
+    bench
+        .store
+        .keep_event(&event, &dead, None, now())
+        .await
+        .unwrap();
+    assert_eq!(
+        bench.store.event(&event.id).await.unwrap().unwrap().state,
+        dead
+    );
+    conclude(&bench, &event, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_deliveries_of_one_event_apply_it_once() {
+    let bench = buyer("same_event").await;
+    let tries = (0..50).map(|_| {
+        let store = bench.store.clone();
+        tokio::spawn(async move {
+            let event = notice("evt_1", described(1));
+            let mut tx = store.begin().await.unwrap();
+            let received = tx.receive(&event, now()).await.unwrap();
+            if received.entry == InboxEntry::Done {
+                return false;
+            }
+            let active = Subscription::Active(bought(1, 7));
+            let change = Some((account(1), &active));
+            tx.conclude(&event, &EventState::Applied, change, now())
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+            true
+        })
+    });
+    let applied = join_all(tries)
+        .await
+        .into_iter()
+        .filter(|won| *won.as_ref().unwrap())
+        .count();
+    assert_eq!(applied, 1);
+    assert_eq!(bench.count("audit_log").await, 1);
+}
+
+/// Each event adds a seat to what it found: a lost update would be a lost seat.
+async fn add_seats_at_once(bench: &Bench, events: u32) {
+    let tries = (0..events).map(|n| {
+        let store = bench.store.clone();
+        tokio::spawn(async move {
+            let event = notice(&format!("evt_seat_{n}"), described(1));
+            let mut tx = store.begin().await.unwrap();
+            let received = tx.receive(&event, now()).await.unwrap();
+            let (account, found) = received.account.unwrap();
+            let seats = found
+                .and_then(|found| Some(found.bought()?.seats))
+                .unwrap_or(0)
+                + 1;
+            let next = Subscription::Active(Bought {
+                seats,
+                ..bought(1, 7)
+            });
+            tx.conclude(&event, &EventState::Applied, Some((account, &next)), now())
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+        })
+    });
+    for done in join_all(tries).await {
+        done.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_update_is_lost_among_events_of_one_account_at_once() {
+    let bench = buyer("lost_update").await;
+    add_seats_at_once(&bench, 24).await;
+    let found = bench.subscription(1).await.unwrap();
+    assert_eq!(found.bought().unwrap().seats, 24);
+    bench.run("DELETE FROM webhook_events").await;
+    add_seats_at_once(&bench, 50).await;
+    let found = bench.subscription(1).await.unwrap();
+    assert_eq!(found.bought().unwrap().seats, 74);
+    assert_eq!(bench.count("audit_log").await, 74);
+}

@@ -1,0 +1,154 @@
+//! With many rows in every table, no hot question reads a whole one. Asked of the server's own count of
+//! sequential scans, so it holds for the plans that prepared statements really get.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgPool;
+use tollgate_billing::Subscription;
+use tollgate_entitlements::{FeatureKey, LimitKey};
+use tollgate_use_cases::ports::{EventState, NewRefreshToken, Store};
+
+use crate::support::{
+    Bench, account, at, bench, bought, customer, described, email, hash, later, notice,
+    refresh_token, session, token, user,
+};
+
+/// 20 000 of everything.
+const CROWD: &str = "
+    BEGIN;
+    CREATE TEMPORARY TABLE crowd ON COMMIT DROP AS
+        SELECT n, gen_random_uuid() AS u, gen_random_uuid() AS a, gen_random_uuid() AS s,
+            sha256(n::text::bytea) AS hash, timestamptz '2027-01-01Z' + n * interval '1 s' AS at
+        FROM generate_series(1, 20000) n;
+    INSERT INTO users (id, email, name, created_at) SELECT u, 'crowd-' || n || '@example.com', 'C', at FROM crowd;
+    INSERT INTO accounts (id, name, stripe_customer_id, created_at) SELECT a, 'C', 'cus_crowd_' || n, at FROM crowd;
+    INSERT INTO memberships (account_id, user_id, role, created_at) SELECT a, u, 'owner', at FROM crowd;
+    INSERT INTO auth_sessions (id, user_id, account_id, created_at, last_active) SELECT s, u, a, at, at FROM crowd;
+    INSERT INTO refresh_tokens (id, session_id, hash, expires_at, created_at)
+        SELECT gen_random_uuid(), s, hash, at, at FROM crowd;
+    INSERT INTO oauth_identities (user_id, provider, issuer, provider_subject, created_at)
+        SELECT u, 'google', 'https://issuer.example', n::text, at FROM crowd;
+    INSERT INTO subscriptions (account_id, status, trial_plan, trial_start, trial_end, created_at, updated_at)
+        SELECT a, 'trialing', 'pro', at, at, at, at FROM crowd;
+    INSERT INTO complimentary_grants (account_id, id, plan, reason, granted_by, granted_at)
+        SELECT a, gen_random_uuid(), 'pro', 'crowd', u, at FROM crowd;
+    INSERT INTO account_feature_overrides SELECT a, 'sso', true, NULL FROM crowd;
+    INSERT INTO account_limit_overrides SELECT a, 'max_users', 9, NULL FROM crowd;
+    INSERT INTO purchase_reservations (id, account_id, plan, seats, billing_interval, stripe_price_id, attempt,
+            expires_at, stripe_checkout_session_id, checkout_url, created_at)
+        SELECT gen_random_uuid(), a, 'pro', 1, 'monthly', 'price', 1, at, 'cs_crowd_' || n, 'u', at FROM crowd;
+    INSERT INTO webhook_events (id, type, created, body, status, attempts, received_at)
+        SELECT 'evt_crowd_' || n, 't', 0, '{}', 'applied', 1, at FROM crowd;
+    COMMIT;
+    ANALYZE;";
+
+async fn scans(sql: &PgPool) -> BTreeMap<String, i64> {
+    sqlx::query_as(
+        "SELECT relname::text, seq_scan FROM pg_stat_user_tables
+         WHERE schemaname = 'public' AND n_live_tup >= 20000",
+    )
+    .fetch_all(sql)
+    .await
+    .unwrap()
+    .into_iter()
+    .collect()
+}
+
+async fn ask_everything(bench: &Bench, round: u8) {
+    let store = &bench.store;
+    let (feature, limit) = (
+        FeatureKey::parse("sso").unwrap(),
+        LimitKey::parse("max_users").unwrap(),
+    );
+    let gate = (session(1), account(1));
+    store.caller(gate.0, gate.1).await.unwrap().unwrap();
+    store.user(gate.0, gate.1).await.unwrap().unwrap();
+    store.account_facts(gate.0, gate.1).await.unwrap().unwrap();
+    store
+        .gate_facts(gate.0, gate.1, None, None)
+        .await
+        .unwrap()
+        .unwrap();
+    store
+        .gate_facts(gate.0, gate.1, Some(&feature), Some(&limit))
+        .await
+        .unwrap()
+        .unwrap();
+    store.credentials(&email(1)).await.unwrap().unwrap();
+    store.mailbox(user(1)).await.unwrap().unwrap();
+    store.billing_contacts(account(1)).await.unwrap();
+    store.customer(account(1)).await.unwrap().unwrap();
+    let successor = NewRefreshToken {
+        id: token(100 + round),
+        hash: hash(100 + round),
+        expires_at: later(30),
+    };
+    store
+        .rotate_refresh(&hash(99 + round), &successor, at(1))
+        .await
+        .unwrap()
+        .unwrap();
+    store.refresh_row(&hash(99 + round)).await.unwrap().unwrap();
+
+    let event = notice(&format!("evt_{round}"), described(1));
+    let active = Subscription::Active(bought(1, 7));
+    let mut tx = bench.begin().await;
+    tx.receive(&event, at(1)).await.unwrap().account.unwrap();
+    tx.conclude(
+        &event,
+        &EventState::Applied,
+        Some((account(1), &active)),
+        at(1),
+    )
+    .await
+    .unwrap();
+    tx.lock_account(account(1)).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    let nothing = notice(&format!("evt_nothing_{round}"), described(9));
+    let mut tx = bench.begin().await;
+    tx.receive(&nothing, at(1)).await.unwrap();
+    tx.conclude(&nothing, &EventState::Ignored, None, at(1))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    store.event(&event.id).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn no_hot_question_reads_a_whole_table() {
+    let mut bench = bench("plans").await;
+    sqlx::raw_sql(CROWD).execute(&bench.sql).await.unwrap();
+    bench.sign_up(1).await;
+    bench
+        .store
+        .put_customer(account(1), &customer(1))
+        .await
+        .unwrap();
+    let first = NewRefreshToken {
+        hash: hash(99),
+        ..refresh_token(99)
+    };
+    bench
+        .store
+        .rotate_refresh(&hash(1), &first, at(1))
+        .await
+        .unwrap()
+        .unwrap();
+    // A connection tells the server its counts at the latest when it ends.
+    bench.reconnect("plans", "plans_asking").await;
+    bench.run("SELECT pg_stat_force_next_flush()").await;
+    let before = scans(&bench.sql).await;
+    assert!(before.len() >= 11, "{before:?}");
+    // Often enough for the server to turn to the plan it keeps.
+    for round in 0..12 {
+        ask_everything(&bench, round).await;
+    }
+    bench.reconnect("plans_asking", "plans_after").await;
+    assert_eq!(scans(&bench.sql).await, before);
+    // And it would have been seen.
+    bench
+        .run("SELECT pg_stat_force_next_flush() FROM users WHERE name = 'nobody'")
+        .await;
+    bench.run("SELECT pg_stat_force_next_flush()").await;
+    assert_ne!(scans(&bench.sql).await, before);
+}
