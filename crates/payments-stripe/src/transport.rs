@@ -124,7 +124,7 @@ impl Transport {
         if request.body.is_some() {
             http = http.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        http.body(request.body.clone().unwrap_or_default().into())
+        http.body(form(request.body.as_deref().unwrap_or_default()).into())
     }
 }
 
@@ -179,6 +179,14 @@ fn origin(base: &str) -> Result<String, SettingsInvalid> {
     }
 }
 
+/// The pairs of `body` in one fixed order: async-stripe writes metadata in that of a hash map, and what
+/// is asked again under one idempotency key must be asked in the same words.
+fn form(body: &str) -> String {
+    let mut pairs: Vec<&str> = body.split('&').collect();
+    pairs.sort_unstable();
+    pairs.join("&")
+}
+
 fn method(method: StripeMethod) -> Method {
     match method {
         StripeMethod::Get => Method::GET,
@@ -211,6 +219,12 @@ mod tests {
         ] {
             assert_eq!(origin(base), kept.map(str::to_owned), "{base}");
         }
+    }
+
+    #[test]
+    fn a_form_is_sent_in_one_order() {
+        assert_eq!(form("b=2&a[1]=y&a[0]=x"), "a[0]=x&a[1]=y&b=2");
+        assert_eq!(form(""), "");
     }
 
     #[test]
