@@ -46,7 +46,8 @@ pub struct Config {
     pub webhook: Option<WebhookEndpoint>,
     /// Keeps the state across restarts, written after every change.
     pub state_file: Option<PathBuf>,
-    /// Unix seconds at which the clock stands still until moved; none follows the wall clock.
+    /// Unix seconds at which the clock stands still until moved; none follows the wall clock. A
+    /// state that is read back keeps its own clock.
     pub clock: Option<i64>,
 }
 

@@ -42,7 +42,7 @@ fn account(card: Option<&str>) -> Account {
         let method = state.new_payment_method(Card::by_number(number).unwrap());
         state.attach(&method, &customer).unwrap();
         state.edit_customer(&customer, |customer| {
-            customer.default_payment_method = Some(method)
+            customer.default_payment_method = Some(method);
         });
     }
     Account {

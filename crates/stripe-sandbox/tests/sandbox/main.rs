@@ -1,5 +1,11 @@
 //! The sandbox over real HTTP.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 mod faults;
 mod keys;
 mod life;

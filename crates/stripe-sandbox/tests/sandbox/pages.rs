@@ -58,67 +58,53 @@ async fn the_checkout_page_shows_takes_and_refuses() {
     );
 }
 
-#[tokio::test]
-async fn the_portal_cancels_keeps_changes_the_card_and_pays() {
-    let world = World::start().await;
-    let (customer, price) = (
-        world.customer("pm_card_visa").await,
-        world.price("4900", "month").await,
-    );
+/// A portal's path and the subscription it shows.
+async fn portal(world: &World) -> (String, String) {
+    let customer = world.customer("pm_card_visa").await;
+    let price = world.price("4900", "month").await;
     let subscription = world.subscribe(&customer, &price).await.id();
     let form = [
         ("customer", customer.as_str()),
         ("return_url", "http://shop.test/account"),
     ];
     let portal = world.post("/v1/billing_portal/sessions", &form).await.ok();
-    let path = portal.text("/url").replace(&world.sandbox.url(), "");
+    (
+        portal.text("/url").replace(&world.sandbox.url(), ""),
+        subscription,
+    )
+}
+
+#[tokio::test]
+async fn the_portal_cancels_and_keeps() {
+    let world = World::start().await;
+    let (path, subscription) = portal(&world).await;
     let (_, _, text) = page(&world, Method::GET, &path, &[]).await;
     assert!(text.contains("http://shop.test/account") && text.contains("ada@example.com"));
+    for (action, scheduled) in [("cancel", true), ("keep", false)] {
+        let form = [("action", action), ("subscription", subscription.as_str())];
+        assert_eq!(page(&world, Method::POST, &path, &form).await.0, 303);
+        let found = world
+            .get(&format!("/v1/subscriptions/{subscription}"))
+            .await
+            .ok();
+        assert_eq!(found.body["cancel_at_period_end"], scheduled);
+    }
+}
 
+#[tokio::test]
+async fn the_portal_changes_the_card_and_pays_what_is_open() {
+    let world = World::start().await;
+    let (path, subscription) = portal(&world).await;
     let found = format!("/v1/subscriptions/{subscription}");
-    page(
-        &world,
-        Method::POST,
-        &path,
-        &[("action", "cancel"), ("subscription", &subscription)],
-    )
-    .await;
-    assert_eq!(
-        world.get(&found).await.ok().body["cancel_at_period_end"],
-        true
-    );
-    page(
-        &world,
-        Method::POST,
-        &path,
-        &[("action", "keep"), ("subscription", &subscription)],
-    )
-    .await;
-    assert_eq!(
-        world.get(&found).await.ok().body["cancel_at_period_end"],
-        false
-    );
-
-    page(
-        &world,
-        Method::POST,
-        &path,
-        &[("action", "card"), ("card", FAILS_WHEN_CHARGED)],
-    )
-    .await;
+    let card = |number| [("action", "card"), ("card", number)];
+    page(&world, Method::POST, &path, &card(FAILS_WHEN_CHARGED)).await;
     world.advance(30 * DAY).await;
     let due = world.get(&found).await.ok();
     assert_eq!(due.text("/status"), "past_due");
     let invoice = due.text("/latest_invoice");
     let pay = [("action", "pay"), ("invoice", invoice.as_str())];
     assert_eq!(page(&world, Method::POST, &path, &pay).await.0, 402);
-    page(
-        &world,
-        Method::POST,
-        &path,
-        &[("action", "card"), ("card", PAYS)],
-    )
-    .await;
+    page(&world, Method::POST, &path, &card(PAYS)).await;
     assert_eq!(page(&world, Method::POST, &path, &pay).await.0, 303);
     assert_eq!(world.get(&found).await.ok().text("/status"), "active");
     let (_, _, text) = page(&world, Method::GET, &format!("/invoice/{invoice}"), &[]).await;

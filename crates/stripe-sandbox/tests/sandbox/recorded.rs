@@ -335,9 +335,10 @@ impl Replay {
         let mut equal = 0;
         for pointer in *pointers {
             let recorded = pair.response.body.pointer(pointer);
-            let expected = recorded.map(|value| match value {
-                Value::String(id) => Value::String(self.ours(id)),
-                other => other.clone(),
+            let expected = recorded.map(|value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.clone(), |id| Value::String(self.ours(id)))
             });
             let found = answer.body.pointer(pointer);
             if expected.as_ref() == found {
