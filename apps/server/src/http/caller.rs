@@ -1,0 +1,88 @@
+//! Who is calling: extractors that a handler names in its signature.
+
+use std::{
+    future::{Future, Ready, ready},
+    pin::Pin,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use secrecy::ExposeSecret;
+use tollgate_identity::Role;
+use tollgate_use_cases::{
+    App, Session,
+    ports::{AccessClaims, Caller},
+};
+
+use crate::http::{bearer, error::ApiError};
+
+/// The holder of an access token. Whether the session still lives is the use case's to ask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signed(pub(crate) AccessClaims);
+
+/// An owner or admin of the account, in a session that lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin(pub(crate) Caller);
+
+/// Where the request came from, as a session remembers it.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin(pub(crate) Session);
+
+impl FromRequest for Signed {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(claims(request).map(Self))
+    }
+}
+
+impl FromRequest for Admin {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let claims = claims(request);
+        let app = app(request);
+        Box::pin(async move {
+            let claims = claims?;
+            let caller = app?.store.caller(claims.session, claims.account).await?;
+            let caller = caller.ok_or_else(ApiError::session_ended)?;
+            if !caller.role.is_admin_or_above() {
+                return Err(ApiError::role_required(Role::Admin));
+            }
+            Ok(Self(caller))
+        })
+    }
+}
+
+impl FromRequest for Origin {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let user_agent = request
+            .headers()
+            .get(header::USER_AGENT)
+            .and_then(|agent| agent.to_str().ok())
+            .map(|agent| agent.chars().take(400).collect());
+        let ip = request
+            .peer_addr()
+            .map(|peer| peer.ip().to_canonical().to_string());
+        ready(Ok(Self(Session { user_agent, ip })))
+    }
+}
+
+fn claims(request: &HttpRequest) -> Result<AccessClaims, ApiError> {
+    let app = app(request)?;
+    let token = bearer(request).ok_or_else(ApiError::not_authenticated)?;
+    Ok(app
+        .access_tokens
+        .verify(token.expose_secret(), app.clock.now())?)
+}
+
+fn app(request: &HttpRequest) -> Result<web::Data<App>, ApiError> {
+    request
+        .app_data::<web::Data<App>>()
+        .cloned()
+        .ok_or_else(ApiError::not_authenticated)
+}

@@ -1,0 +1,560 @@
+//! Every refusal of the API: one shape, a stable code, and a sentence that says what to do. This file
+//! is the whole table; nothing of the inside is ever shown.
+
+use std::{error::Error, fmt};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use tollgate_billing::purchase::PurchaseRefused;
+use tollgate_entitlements::Refusal;
+use tollgate_identity::Role;
+use tollgate_use_cases::{
+    BillingStateError, CheckoutError, GateRefused, PortalError, RefreshError, RegisterError,
+    SignInError, WebhookError,
+    ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
+};
+use utoipa::ToSchema;
+
+/// Where a person picks a plan.
+const UPGRADE_URL: &str = "/account/billing/select-plan";
+/// Where a new verification mail is asked for.
+const RESEND_URL: &str = "/api/v1/auth/email/send-verification";
+
+/// How every refusal looks on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    pub(crate) detail: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// Stable: part of the contract.
+    pub(crate) error: &'static str,
+    /// One sentence that a person can act on.
+    pub(crate) message: String,
+    /// What belongs to the code.
+    #[serde(flatten)]
+    #[schema(additional_properties, value_type = Object)]
+    pub(crate) context: Map<String, Value>,
+}
+
+/// One refusal.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    context: Map<String, Value>,
+    header: Option<Box<(header::HeaderName, String)>>,
+}
+
+/// What is wrong with one field of a body.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct FieldError {
+    pub(crate) field: String,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            context: Map::new(),
+            header: None,
+        }
+    }
+
+    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.context.insert(key.to_owned(), value.into());
+        self
+    }
+
+    fn header(mut self, name: header::HeaderName, value: impl fmt::Display) -> Self {
+        self.header = Some(Box::new((name, value.to_string())));
+        self
+    }
+
+    pub(crate) fn no_route(allowed: &[&str]) -> Self {
+        if allowed.is_empty() {
+            return Self::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is nothing at this address.",
+            );
+        }
+        let allowed = allowed.join(", ");
+        let message = format!("Use {allowed} at this address.");
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+        )
+        .header(header::ALLOW, allowed)
+    }
+
+    pub(crate) fn malformed_json() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_json",
+            "Send a body of well-formed JSON.",
+        )
+    }
+
+    pub(crate) fn malformed_form() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_form",
+            "Send a well-formed form, each field once.",
+        )
+    }
+
+    pub(crate) fn malformed_query() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_query",
+            "Send each query parameter once.",
+        )
+    }
+
+    pub(crate) fn unknown_field(field: &str) -> Self {
+        let message = format!("Leave out the field {field}: it is not known here.");
+        Self::new(StatusCode::BAD_REQUEST, "unknown_field", message).with("field", field)
+    }
+
+    pub(crate) fn unsupported_media_type(expected: &str) -> Self {
+        let message = format!("Send the body as {expected}.");
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            message,
+        )
+    }
+
+    pub(crate) fn body_too_large(limit: usize) -> Self {
+        let message = format!("Send a body of at most {limit} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).with("limit", limit)
+    }
+
+    pub(crate) fn body_too_slow() -> Self {
+        let message = "The body did not arrive in time; send it again.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", message)
+    }
+
+    pub(crate) fn validation(fields: &[FieldError]) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation_failed",
+            "Correct the fields that are named and send the request again.",
+        )
+        .with("fields", json!(fields))
+    }
+
+    pub(crate) fn not_authenticated() -> Self {
+        Self::unauthorized(
+            "not_authenticated",
+            "Sign in and send the access token as a bearer token.",
+        )
+    }
+
+    pub(crate) fn invalid_credentials() -> Self {
+        Self::unauthorized(
+            "invalid_credentials",
+            "Address or password is not right; try again, or reset the password.",
+        )
+    }
+
+    pub(crate) fn session_ended() -> Self {
+        Self::unauthorized("token_revoked", "This session has ended; sign in again.")
+    }
+
+    pub(crate) fn role_required(required: Role) -> Self {
+        let message = format!("Ask somebody with the role {required} of this account, or above.");
+        Self::new(StatusCode::FORBIDDEN, "role_required", message)
+            .with("required", required.as_str())
+    }
+
+    fn unauthorized(code: &'static str, message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+            .header(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
+    fn unavailable(code: &'static str, message: &str, seconds: u64) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+            .header(header::RETRY_AFTER, seconds.max(1))
+    }
+
+    pub(crate) fn internal() -> Self {
+        let message = "Something went wrong on our side; the request id helps us to find it.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some((name, value)) = self.header.as_deref() {
+            response.insert_header((name.clone(), value.as_str()));
+        }
+        response.json(ErrorBody {
+            detail: ErrorDetail {
+                error: self.code,
+                message: self.message.clone(),
+                context: self.context.clone(),
+            },
+        })
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        log(&error);
+        match error {
+            StoreError::Unavailable { .. } => Self::unavailable(
+                "unavailable",
+                "The service cannot be reached for a moment; try again.",
+                1,
+            ),
+            StoreError::Corrupt { .. } => Self::internal(),
+        }
+    }
+}
+
+impl From<PasswordsError> for ApiError {
+    fn from(error: PasswordsError) -> Self {
+        match error {
+            PasswordsError::Busy { retry_after } => Self::unavailable(
+                "busy",
+                "Many people are signing in; try again in a moment.",
+                retry_after.as_secs(),
+            ),
+            PasswordsError::Failed(_) => {
+                log(&error);
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<PaymentsError> for ApiError {
+    fn from(error: PaymentsError) -> Self {
+        match &error {
+            PaymentsError::NotConfigured => Self::provider_not_configured(),
+            PaymentsError::Unavailable { retry_after, .. } => {
+                log(&error);
+                Self::unavailable(
+                    "payment_provider_unavailable",
+                    "The payment provider does not answer; nothing was charged, try again.",
+                    retry_after.map_or(5, |wait| wait.as_secs()),
+                )
+            }
+            PaymentsError::Refused { .. } | PaymentsError::Unreadable { .. } => {
+                log(&error);
+                Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "payment_provider_error",
+                    "The payment provider did not accept the request; nothing was charged.",
+                )
+            }
+        }
+    }
+}
+
+impl ApiError {
+    fn provider_not_configured() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "payment_provider_not_configured",
+            "Payments are not set up on this server.",
+        )
+    }
+}
+
+impl From<AccessTokenInvalid> for ApiError {
+    fn from(error: AccessTokenInvalid) -> Self {
+        match error {
+            AccessTokenInvalid::Expired => {
+                Self::unauthorized("token_expired", "The access token has expired; refresh it.")
+            }
+            AccessTokenInvalid::Forged => Self::unauthorized(
+                "token_invalid",
+                "This is no access token of ours; sign in again.",
+            ),
+        }
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        let bad_request = |code, message: &str| Self::new(StatusCode::BAD_REQUEST, code, message);
+        match error {
+            RegisterError::EmailTaken => Self::new(
+                StatusCode::CONFLICT,
+                "email_taken",
+                "Somebody has this address; sign in, or reset the password.",
+            ),
+            RegisterError::InviteCodeRequired => bad_request(
+                "invite_code_required",
+                "Signing up needs an invite code; ask for one.",
+            ),
+            RegisterError::InviteCodeInvalid => bad_request(
+                "invite_code_invalid",
+                "This invite code is not valid; check it.",
+            ),
+            RegisterError::AccountInviteInvalid => bad_request(
+                "invite_invalid_or_expired_or_revoked",
+                "This invitation is not valid any more; ask for a new one.",
+            ),
+            RegisterError::InvalidPlan => Self::invalid_plan(),
+            RegisterError::Passwords(error) => error.into(),
+            RegisterError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::InvalidCredentials => Self::invalid_credentials(),
+            SignInError::UseOauthProvider { providers } => Self::new(
+                StatusCode::BAD_REQUEST,
+                "use_oauth_provider",
+                "This person has no password; sign in with one of the providers.",
+            )
+            .with("providers", json!(providers)),
+            SignInError::Passwords(error) => error.into(),
+            SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Revoked => Self::session_ended(),
+            RefreshError::Expired => Self::unauthorized(
+                "token_expired",
+                "The session was not used for long; sign in again.",
+            ),
+            RefreshError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BillingStateError> for ApiError {
+    fn from(error: BillingStateError) -> Self {
+        match error {
+            BillingStateError::SessionEnded => Self::session_ended(),
+            BillingStateError::NoSubscription => Self::new(
+                StatusCode::NOT_FOUND,
+                "no_subscription",
+                "This account has no subscription; pick a plan.",
+            )
+            .with("upgrade_url", UPGRADE_URL),
+            BillingStateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GateRefused> for ApiError {
+    fn from(error: GateRefused) -> Self {
+        match error {
+            GateRefused::SessionEnded => Self::session_ended(),
+            GateRefused::EmailNotVerified { grace_ended_at } => Self::new(
+                StatusCode::FORBIDDEN,
+                "email_not_verified",
+                "Prove the e-mail address to go on; a new link can be sent.",
+            )
+            .with("grace_ended_at", json!(grace_ended_at))
+            .with("resend_url", RESEND_URL),
+            GateRefused::Plan {
+                refusal,
+                plan,
+                status,
+                current_period_end,
+                pending,
+            } => {
+                let refused = Self::new(
+                    StatusCode::PAYMENT_REQUIRED,
+                    refusal.code(),
+                    refusal_message(refusal),
+                );
+                match refusal {
+                    Refusal::NoSubscription => refused,
+                    Refusal::SubscriptionInactive => refused
+                        .with("status", json!(status))
+                        .with("plan", plan.as_str())
+                        .with("current_period_end", json!(current_period_end)),
+                    Refusal::PaymentPending => {
+                        let complete = pending
+                            .as_ref()
+                            .map(|id| format!("/api/v1/subscriptions/complete/{id}"));
+                        return refused
+                            .with("subscription_id", json!(pending))
+                            .with("complete_url", json!(complete));
+                    }
+                    Refusal::FeatureNotInPlan => refused.with("current_plan", plan.as_str()),
+                    Refusal::LimitReached { limit, used } => refused
+                        .with("limit", limit)
+                        .with("used", used)
+                        .with("current_plan", plan.as_str()),
+                }
+                .with("upgrade_url", UPGRADE_URL)
+            }
+            GateRefused::Store(error) => error.into(),
+        }
+    }
+}
+
+const fn refusal_message(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoSubscription => "This account has no subscription; pick a plan.",
+        Refusal::SubscriptionInactive => "The subscription is over; pick a plan to go on.",
+        Refusal::PaymentPending => "The first payment has not arrived; complete it to go on.",
+        Refusal::FeatureNotInPlan => "The plan does not have this; pick one that does.",
+        Refusal::LimitReached { .. } => "The plan's limit is reached; pick a larger plan.",
+    }
+}
+
+impl From<PurchaseRefused> for ApiError {
+    fn from(refused: PurchaseRefused) -> Self {
+        let bad_request = |code, message: &str| Self::new(StatusCode::BAD_REQUEST, code, message);
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        let unavailable =
+            |code, message: &str| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
+        match refused {
+            PurchaseRefused::InvalidPlan => Self::invalid_plan(),
+            PurchaseRefused::TierNotYetAvailable => bad_request(
+                "tier_not_yet_available",
+                "This plan is not sold online; talk to us.",
+            ),
+            PurchaseRefused::BillingNotConfigured => unavailable(
+                "billing_not_configured",
+                "This plan has no price for that interval; choose another.",
+            ),
+            PurchaseRefused::ProviderNotConfigured => Self::provider_not_configured(),
+            PurchaseRefused::BillingMisconfigured => unavailable(
+                "billing_misconfigured",
+                "Payments are set up for another environment; nothing was charged.",
+            ),
+            PurchaseRefused::SyntheticTestCohort => Self::new(
+                StatusCode::FORBIDDEN,
+                "synthetic_test_cohort",
+                "This account is marked as artificial and cannot pay.",
+            ),
+            PurchaseRefused::ComplimentaryAccount => conflict(
+                "complimentary_account",
+                "This account is complimentary; confirm with confirm_leave_complimentary.",
+            ),
+            PurchaseRefused::AlreadySubscribed => conflict(
+                "already_subscribed",
+                "This account has a subscription; change it in the portal.",
+            )
+            .with("portal", PORTAL_URL),
+            PurchaseRefused::PaymentPending => Self::new(
+                StatusCode::PAYMENT_REQUIRED,
+                "payment_pending",
+                refusal_message(Refusal::PaymentPending),
+            ),
+            PurchaseRefused::FixPaymentFirst => conflict(
+                "fix_payment_first",
+                "A payment failed; correct the card in the portal first.",
+            )
+            .with("portal", PORTAL_URL),
+            PurchaseRefused::SeatsBelowMembers { members } => conflict(
+                "seats_below_members",
+                "Take at least as many seats as the account has members.",
+            )
+            .with("members", members),
+        }
+    }
+}
+
+/// Where the address of the portal is asked for.
+const PORTAL_URL: &str = "/api/v1/billing/portal-session";
+
+impl ApiError {
+    pub(crate) fn invalid_plan() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_plan",
+            "There is no such plan; see /plans/public.",
+        )
+    }
+}
+
+impl From<CheckoutError> for ApiError {
+    fn from(error: CheckoutError) -> Self {
+        match error {
+            CheckoutError::Refused(refused) => refused.into(),
+            CheckoutError::AccountGone => Self::session_ended(),
+            CheckoutError::Superseded => Self::new(
+                StatusCode::CONFLICT,
+                "purchase_superseded",
+                "Another purchase was started meanwhile; go on there, or try again.",
+            ),
+            CheckoutError::Payments(error) => error.into(),
+            CheckoutError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PortalError> for ApiError {
+    fn from(error: PortalError) -> Self {
+        match error {
+            PortalError::NotConfigured => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stripe_not_configured",
+                "Payments are not set up on this server.",
+            ),
+            PortalError::NoCustomer => Self::new(
+                StatusCode::BAD_REQUEST,
+                "no_stripe_customer",
+                "This account has never bought anything; pick a plan first.",
+            ),
+            PortalError::Payments(error) => error.into(),
+            PortalError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::InvalidSignature(_) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_signature",
+                "The signature does not fit the body; check the endpoint's signing secret.",
+            ),
+            WebhookError::NotStored(error) => error.into(),
+        }
+    }
+}
+
+/// The whole chain of causes, for the operator alone.
+fn log(error: &dyn Error) {
+    let mut chain = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        chain.push_str(": ");
+        chain.push_str(&next.to_string());
+        cause = next.source();
+    }
+    tracing::error!(error = chain, "a request failed on our side");
+}

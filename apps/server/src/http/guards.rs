@@ -1,0 +1,101 @@
+//! Every route with who may call it and what guards it. A test walks this table and fails on a route
+//! that answers otherwise, or that is missing here.
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Public,
+    /// Anybody with an access token.
+    User,
+    /// An owner or admin of the account.
+    Admin,
+    /// The holder of a refresh token.
+    RefreshToken,
+    /// Whoever can sign.
+    Signature,
+}
+
+/// What else must hold before a route answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guards {
+    /// 402 without access to the product.
+    pub active_subscription: bool,
+    /// 403 when the address was not proven within its days of grace.
+    pub verified_email: bool,
+}
+
+impl Guards {
+    const NONE: Self = Self {
+        active_subscription: false,
+        verified_email: false,
+    };
+    /// What every route of the product itself asks for.
+    const PRODUCT: Self = Self {
+        active_subscription: true,
+        verified_email: true,
+    };
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub who: Who,
+    pub guards: Guards,
+}
+
+const fn route(method: &'static str, path: &'static str, who: Who, guards: Guards) -> Route {
+    Route {
+        method,
+        path,
+        who,
+        guards,
+    }
+}
+
+/// The whole API. Sign-in, billing and shrinking stay open to an account that has lost access: they
+/// are its way back and its way out.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/api/v1/auth/register", Who::Public, Guards::NONE),
+    route("POST", "/api/v1/auth/login", Who::Public, Guards::NONE),
+    route("POST", "/api/v1/auth/login/json", Who::Public, Guards::NONE),
+    route(
+        "POST",
+        "/api/v1/auth/refresh",
+        Who::RefreshToken,
+        Guards::NONE,
+    ),
+    route("POST", "/api/v1/auth/logout", Who::User, Guards::NONE),
+    route("GET", "/api/v1/auth/me", Who::User, Guards::NONE),
+    route("GET", "/api/v1/plans/public", Who::Public, Guards::NONE),
+    route("GET", "/api/v1/config/public", Who::Public, Guards::NONE),
+    route("GET", "/api/v1/billing/state", Who::User, Guards::NONE),
+    route(
+        "POST",
+        "/api/v1/billing/checkout-session",
+        Who::Admin,
+        Guards::NONE,
+    ),
+    route(
+        "GET",
+        "/api/v1/billing/portal-session",
+        Who::Admin,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/webhooks/stripe",
+        Who::Signature,
+        Guards::NONE,
+    ),
+    route("GET", "/api/v1/gate", Who::User, Guards::PRODUCT),
+];
+
+/// The methods that `path` answers.
+pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {
+    ROUTES
+        .iter()
+        .filter(|route| route.path == path)
+        .map(|route| route.method)
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! The HTTP contract: routes, who may call them, and how every answer looks. Decides nothing itself:
+//! a handler takes its request apart, calls one use case and puts the answer together.
+
+mod body;
+mod caller;
+mod error;
+mod guards;
+mod observe;
+mod openapi;
+mod routes;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{
+    App as ActixApp, HttpRequest, HttpResponse, HttpServer, ResponseError,
+    dev::Server,
+    middleware::{self, DefaultHeaders},
+    web,
+};
+use secrecy::SecretString;
+use tollgate_use_cases::App;
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::SwaggerUi;
+
+pub use guards::{Guards, ROUTES, Route, Who};
+pub use openapi::openapi;
+
+use crate::http::error::ApiError;
+
+/// Where to listen, and what browsers may know of the configuration.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub bind: SocketAddr,
+    /// Number of threads that answer requests.
+    pub workers: usize,
+    pub public: PublicConfig,
+}
+
+/// What `/config/public` tells.
+#[derive(Debug, Clone, Default)]
+pub struct PublicConfig {
+    pub stripe_publishable_key: Option<String>,
+}
+
+/// Starts to listen. The server stops when its handle says so.
+pub fn listen(app: Arc<App>, options: Options) -> io::Result<(Server, SocketAddr)> {
+    let document = openapi();
+    let Options {
+        bind,
+        workers,
+        public,
+    } = options;
+    let server = HttpServer::new(move || {
+        let document = document.clone();
+        ActixApp::new()
+            .app_data(web::Data::from(app.clone()))
+            .app_data(web::Data::new(public.clone()))
+            .wrap(security_headers())
+            .wrap(middleware::from_fn(observe::observe))
+            .wrap(tracing_actix_web::TracingLogger::<observe::RequestSpan>::new())
+            .into_utoipa_app()
+            .configure(routes::register)
+            .into_app()
+            .service(web::redirect("/docs", "/docs/"))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document))
+            .default_service(web::to(nothing_here))
+    })
+    .workers(workers)
+    .client_request_timeout(Duration::from_secs(5))
+    .shutdown_timeout(8)
+    .disable_signals()
+    .bind(bind)?;
+    let address = *server.addrs().first().unwrap_or(&bind);
+    Ok((server.run(), address))
+}
+
+fn security_headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("Cache-Control", "no-store"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add(("X-Content-Type-Options", "nosniff"))
+}
+
+/// What no route answers: 405 with `Allow` where another method would be answered, else 404.
+async fn nothing_here(request: HttpRequest) -> HttpResponse {
+    ApiError::no_route(&guards::methods_of(request.path())).error_response()
+}
+
+/// The bearer token of a request, if it has one.
+fn bearer(request: &HttpRequest) -> Option<SecretString> {
+    let header = request
+        .headers()
+        .get(actix_web::http::header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().into())
+}
