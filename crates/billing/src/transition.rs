@@ -53,10 +53,10 @@ pub enum Effect {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Store `next` and carry out `effects`, in one transaction.
+    /// Store `next` and carry out `effect`, in one transaction.
     Moved {
         next: Subscription,
-        effects: Vec<Effect>,
+        effect: Option<Effect>,
     },
     /// Nothing to store, somebody to tell.
     Noticed(Effect),
@@ -214,7 +214,7 @@ fn payment_failed(
             };
             Outcome::Moved {
                 next: Subscription::PastDue(next),
-                effects: vec![warning],
+                effect: Some(warning),
             }
         }
         // Whatever its stamp: the snapshot of the same failure may have come first.
@@ -230,7 +230,7 @@ fn payment_failed(
             };
             Outcome::Moved {
                 next: Subscription::PastDue(next),
-                effects: vec![warning],
+                effect: Some(warning),
             }
         }
         // The first payment is made with the customer watching; the rest is past retrying.
@@ -258,10 +258,7 @@ fn payment_succeeded(state: &Subscription, bought: &Bought, stamp: Stamp) -> Out
                 stamp,
                 ..bought.clone()
             });
-            Outcome::Moved {
-                next,
-                effects: Vec::new(),
-            }
+            Outcome::Moved { next, effect: None }
         }
         // An unpaid subscription may owe several invoices, and only the provider knows whether one
         // payment was enough: its snapshot says so.
@@ -297,7 +294,7 @@ fn trial_will_end(state: &Subscription, ends_at: Timestamp, now: Timestamp) -> O
 fn moved(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
     Outcome::Moved {
         next: next_state(current, snapshot),
-        effects: Vec::new(),
+        effect: None,
     }
 }
 

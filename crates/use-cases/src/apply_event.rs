@@ -50,7 +50,7 @@ enum Verdict {
     Change {
         account: AccountId,
         next: Option<Subscription>,
-        effects: Vec<Effect>,
+        effect: Option<Effect>,
     },
     /// Closes the purchase of a checkout page, whose subscription is known already, if any.
     ClosePurchase,
@@ -94,7 +94,7 @@ pub(crate) async fn settle_event(
         verdict = Verdict::Change {
             account,
             next: None,
-            effects: Vec::new(),
+            effect: None,
         };
     }
     carry_out(tx.as_mut(), notice, verdict, now).await?;
@@ -122,13 +122,13 @@ async fn carry_out(
         Verdict::Change {
             account,
             next,
-            effects,
+            effect,
         } => {
             let change = next.as_ref().map(|next| (account, next));
             tx.conclude(notice, &EventState::Applied, change, now)
                 .await?;
-            for (nth, effect) in effects.into_iter().enumerate() {
-                tx.enqueue(&as_job(notice, account, nth, &effect)).await?;
+            if let Some(effect) = effect {
+                tx.enqueue(&as_job(notice, account, &effect)).await?;
             }
             Ok(Applied::Now)
         }
@@ -222,20 +222,20 @@ fn step(
 ) -> Result<Verdict, ApplyError> {
     let (account, current) = account.ok_or(ApplyError::UnknownCustomer)?;
     Ok(match transition(current.as_ref(), event, now)? {
-        Outcome::Moved { next, effects } => Verdict::Change {
+        Outcome::Moved { next, effect } => Verdict::Change {
             account,
             next: Some(next),
-            effects,
+            effect,
         },
         Outcome::Noticed(effect) => Verdict::Change {
             account,
             next: None,
-            effects: vec![effect],
+            effect: Some(effect),
         },
         Outcome::AlreadyApplied => Verdict::Change {
             account,
             next: None,
-            effects: Vec::new(),
+            effect: None,
         },
         Outcome::NeedsRead => Verdict::Read {
             account,
@@ -271,8 +271,8 @@ fn checkout_completed(
     })
 }
 
-fn as_job(notice: &Notice, account: AccountId, nth: usize, effect: &Effect) -> Job {
-    let key = JobKey::new("effect", format_args!("{}:{nth}", notice.id));
+fn as_job(notice: &Notice, account: AccountId, effect: &Effect) -> Job {
+    let key = JobKey::new("effect", &notice.id);
     let kind = match *effect {
         Effect::WarnPaymentFailed {
             attempt,

@@ -31,9 +31,9 @@ proptest! {
         };
         match transition(Some(&next), &event, now) {
             Ok(Outcome::AlreadyApplied) => {}
-            Ok(Outcome::Moved { next: again, effects }) => {
+            Ok(Outcome::Moved { next: again, effect }) => {
                 prop_assert_eq!(again, next);
-                prop_assert_eq!(effects, vec![]);
+                prop_assert_eq!(effect, None);
             }
             unheard => prop_assert!(false, "the second delivery was {unheard:?}"),
         }

@@ -163,9 +163,9 @@ impl Shifted for Effect {
 impl Shifted for Outcome {
     fn shifted(&self, by: u32) -> Self {
         match self {
-            Self::Moved { next, effects } => Self::Moved {
+            Self::Moved { next, effect } => Self::Moved {
                 next: next.shifted(by),
-                effects: effects.iter().map(|effect| effect.shifted(by)).collect(),
+                effect: effect.shifted(by),
             },
             Self::Noticed(effect) => Self::Noticed(effect.shifted(by)),
             Self::AlreadyApplied => Self::AlreadyApplied,

@@ -11,24 +11,24 @@ const STORED: i64 = 100;
 
 #[test]
 fn a_failed_payment_opens_a_grace_period() {
-    let (next, effects) = moved("active", &failed(1, 105));
+    let (next, effect) = moved("active", &failed(1, 105));
     let expected = PastDue {
         bought: bought(&snapshot("a", ProviderStatus::Active, 105)),
         since: at(105),
         attempt: 1,
     };
     assert_eq!(next, Subscription::PastDue(expected));
-    assert_eq!(effects, [warning(1)]);
+    assert_eq!(effect, Some(warning(1)));
 }
 
 #[test]
 fn a_further_failure_warns_again_and_keeps_the_start_of_the_grace_period() {
-    let (next, effects) = moved("past_due", &failed(3, 105));
+    let (next, effect) = moved("past_due", &failed(3, 105));
     let Subscription::PastDue(debt) = next else {
         panic!("still past due");
     };
     assert_eq!((debt.since, debt.attempt), (at(STORED), 3));
-    assert_eq!(effects, [warning(3)]);
+    assert_eq!(effect, Some(warning(3)));
 }
 
 #[test]
@@ -49,13 +49,13 @@ fn a_snapshot_of_a_debt_keeps_its_start_and_its_warnings() {
 #[test]
 fn a_debt_first_heard_of_by_a_snapshot_has_warned_nobody_yet() {
     let told = snapshot("a", ProviderStatus::PastDue, 105);
-    let (debt, effects) = moved("active", &Event::Observed(told));
-    assert_eq!(effects, []);
+    let (debt, effect) = moved("active", &Event::Observed(told));
+    assert_eq!(effect, None);
     let outcome = transition(Some(&debt), &failed(1, 104), at(STORED)).unwrap();
-    let Outcome::Moved { next, effects } = outcome else {
+    let Outcome::Moved { next, effect } = outcome else {
         panic!("the failure itself came second");
     };
-    assert_eq!(effects, [warning(1)]);
+    assert_eq!(effect, Some(warning(1)));
     assert_eq!(next.bought().unwrap().stamp, stamp(105));
 }
 
@@ -166,10 +166,10 @@ fn scheduled(is_auto: bool) -> Content {
     content
 }
 
-fn moved(from: &str, event: &Event) -> (Subscription, Vec<Effect>) {
+fn moved(from: &str, event: &Event) -> (Subscription, Option<Effect>) {
     let before = state(from, Content::as_of(STORED));
     match transition(before.as_ref(), event, at(STORED)) {
-        Ok(Outcome::Moved { next, effects }) => (next, effects),
+        Ok(Outcome::Moved { next, effect }) => (next, effect),
         unheard => panic!("{from} was to move: {unheard:?}"),
     }
 }

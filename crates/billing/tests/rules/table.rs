@@ -265,11 +265,11 @@ fn check(
 
 fn cell(outcome: &Result<Outcome, Refused>) -> String {
     match outcome {
-        Ok(Outcome::Moved { next, effects }) => {
-            let told = match effects.as_slice() {
-                [] => "",
-                [Effect::WarnPaymentFailed { .. }] => "+warning",
-                unheard => panic!("no step has these effects: {unheard:?}"),
+        Ok(Outcome::Moved { next, effect }) => {
+            let told = match effect {
+                None => "",
+                Some(Effect::WarnPaymentFailed { .. }) => "+warning",
+                Some(unheard) => panic!("no step moves and {unheard:?}"),
             };
             format!("{}{told}", shape(Some(next)))
         }
