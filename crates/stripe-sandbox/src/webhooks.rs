@@ -21,7 +21,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a reordered event waits for one to follow it.
-const REORDER_WAIT: Duration = Duration::from_millis(500);
+const REORDER_WAIT: Duration = Duration::from_secs(2);
 
 /// The `Stripe-Signature` header for a body: HMAC-SHA256 over `<timestamp>.<body>` under the whole
 /// secret, in lower-case hex (<https://docs.stripe.com/webhooks/signature>).
@@ -107,7 +107,10 @@ impl Courier {
                 self.try_later(id, pause);
             }
             Some(Kind::Duplicate) => {
-                self.attempt(&id).await;
+                // The event stays pending until its last copy is taken.
+                if let Some(letter) = self.letter(&id) {
+                    self.post(letter).await;
+                }
                 self.attempt_or_retry(id).await;
             }
             _ => self.attempt_or_retry(id).await,
@@ -140,8 +143,19 @@ impl Courier {
             self.finish(id, DeliveryState::Unaddressed);
             return Attempt::Done;
         };
+        let status = self.post(letter).await;
+        let outcome = match status {
+            Some(200..=299) => Attempt::Done,
+            Some(_) | None => Attempt::Failed,
+        };
+        self.note(id, status, outcome);
+        outcome
+    }
+
+    /// The status the endpoint answers with; none when it does not answer.
+    async fn post(&self, letter: Letter) -> Option<u16> {
         let signature = signature_header(&letter.endpoint.secret, letter.signed_at, &letter.body);
-        let sent = self
+        let answer = self
             .client
             .post(&letter.endpoint.url)
             .header("content-type", "application/json; charset=utf-8")
@@ -151,13 +165,7 @@ impl Courier {
             .body(letter.body)
             .send()
             .await;
-        let status = sent.as_ref().ok().map(|answer| answer.status().as_u16());
-        let outcome = match status {
-            Some(200..=299) => Attempt::Done,
-            Some(_) | None => Attempt::Failed,
-        };
-        self.note(id, status, outcome);
-        outcome
+        answer.ok().map(|answer| answer.status().as_u16())
     }
 
     /// None when the event or the endpoint is gone.

@@ -275,13 +275,15 @@ fn update(state: &mut State, id: &str, mut params: Params) -> Outcome {
     if !update.items.items.is_empty() {
         state.plan_change(id, &update.items)?;
     }
-    match update.trial_end {
-        None => {}
-        Some(TrialEnd::Now) => state.end_trial(id)?,
-        Some(TrialEnd::At(end)) => state.move_trial_end(id, end),
+    // Items change while the trial runs, so that the trial's end bills what was asked for.
+    if let Some(TrialEnd::At(end)) = update.trial_end {
+        state.move_trial_end(id, end);
     }
     if !update.items.items.is_empty() {
         state.change_items(id, &update.items)?;
+    }
+    if update.trial_end == Some(TrialEnd::Now) {
+        state.end_trial(id)?;
     }
     let now = state.now;
     state.edit_subscription(id, |subscription| {

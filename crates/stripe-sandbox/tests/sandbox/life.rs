@@ -94,6 +94,33 @@ async fn a_trial_ends_in_the_first_payment_and_says_so_three_days_before() {
 }
 
 #[tokio::test]
+async fn a_trial_ended_by_hand_bills_what_was_asked_for_with_it() {
+    let world = World::start().await;
+    let customer = world.customer("pm_card_visa").await;
+    let price = world.price("4900", "month").await;
+    let form = [
+        ("customer", customer.as_str()),
+        ("items[0][price]", &price),
+        ("trial_period_days", "14"),
+    ];
+    let trial = world.post("/v1/subscriptions", &form).await.ok();
+    world.advance(3 * DAY).await;
+    let form = [
+        ("trial_end", "now"),
+        ("items[0][id]", &trial.text("/items/data/0/id")),
+        ("items[0][quantity]", "3"),
+        ("expand[]", "latest_invoice"),
+    ];
+    let active = world
+        .post(&format!("/v1/subscriptions/{}", trial.id()), &form)
+        .await
+        .ok();
+    assert_eq!(active.text("/status"), "active");
+    assert_eq!(active.number("/latest_invoice/amount_paid"), 3 * 4900);
+    assert_eq!(active.number("/billing_cycle_anchor"), START + 3 * DAY);
+}
+
+#[tokio::test]
 async fn a_failing_card_is_tried_again_and_ends_as_the_settings_say() {
     for (after, status) in [
         ("cancel", "canceled"),

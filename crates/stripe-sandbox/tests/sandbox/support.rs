@@ -254,8 +254,7 @@ impl Receiver {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let status = statuses.pop_front().unwrap_or(200);
-                let taken = take(stream, status).await;
-                kept.lock().unwrap().push(taken);
+                take(stream, status, &kept).await;
             }
         });
         Self { url, received }
@@ -273,7 +272,7 @@ impl Receiver {
     }
 }
 
-async fn take(mut stream: TcpStream, status: u16) -> Received {
+async fn take(mut stream: TcpStream, status: u16, kept: &Mutex<Vec<Received>>) {
     let mut bytes = Vec::new();
     let (head, start) = loop {
         stream.read_buf(&mut bytes).await.unwrap();
@@ -292,10 +291,11 @@ async fn take(mut stream: TcpStream, status: u16) -> Received {
     while bytes.len() < start + length {
         stream.read_buf(&mut bytes).await.unwrap();
     }
-    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    stream.write_all(answer.as_bytes()).await.unwrap();
-    Received {
+    let received = Received {
         signature: header("stripe-signature"),
         body: bytes[start..].to_vec(),
-    }
+    };
+    kept.lock().unwrap().push(received);
+    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    stream.write_all(answer.as_bytes()).await.unwrap();
 }
