@@ -247,23 +247,28 @@ fn payment_failed(
 
 fn payment_succeeded(state: &Subscription, bought: &Bought, stamp: Stamp) -> Outcome {
     match state {
-        Subscription::PendingPayment(_) | Subscription::PastDue(_) => {
-            if stamp < bought.stamp {
-                return Outcome::AlreadyApplied;
+        // Also when it is active: a failure from before this payment may still be on its way, and is
+        // not to warn after the recovery.
+        Subscription::PendingPayment(_) | Subscription::PastDue(_) | Subscription::Active(_)
+            if stamp > bought.stamp =>
+        {
+            Outcome::Moved {
+                next: Subscription::Active(Bought {
+                    stamp,
+                    ..bought.clone()
+                }),
+                effect: None,
             }
-            if stamp == bought.stamp {
-                return Outcome::NeedsRead;
-            }
-            let next = Subscription::Active(Bought {
-                stamp,
-                ..bought.clone()
-            });
-            Outcome::Moved { next, effect: None }
+        }
+        Subscription::PendingPayment(_) | Subscription::PastDue(_) if stamp == bought.stamp => {
+            Outcome::NeedsRead
         }
         // An unpaid subscription may owe several invoices, and only the provider knows whether one
         // payment was enough: its snapshot says so.
-        Subscription::Trialing(_)
+        Subscription::PendingPayment(_)
+        | Subscription::PastDue(_)
         | Subscription::Active(_)
+        | Subscription::Trialing(_)
         | Subscription::Unpaid(_)
         | Subscription::Paused(_)
         | Subscription::Free { .. }

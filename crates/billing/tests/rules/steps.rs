@@ -60,6 +60,19 @@ fn a_debt_first_heard_of_by_a_snapshot_has_warned_nobody_yet() {
 }
 
 #[test]
+fn a_failure_from_before_the_payment_warns_nobody_after_it() {
+    let paid = Event::PaymentSucceeded {
+        subscription: SubscriptionId::new("a"),
+        stamp: stamp(107),
+    };
+    let (recovered, effect) = moved("active", &paid);
+    assert_eq!(effect, None);
+    assert_eq!(recovered.bought().unwrap().stamp, stamp(107));
+    let late = transition(Some(&recovered), &failed(1, 105), at(STORED));
+    assert_eq!(late, Ok(Outcome::AlreadyApplied));
+}
+
+#[test]
 fn the_coming_end_of_a_trial_is_told_unless_it_is_to_be_cancelled() {
     let will_end = Event::TrialWillEnd {
         subscription: SubscriptionId::new("a"),

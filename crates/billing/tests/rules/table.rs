@@ -114,7 +114,7 @@ state                         id    | older    equal    newer
 none,free,trial               *     | unknown  unknown  unknown
 trial/failed,trialing         same  | .        .        .
 pending,pending/trial         same  | .        ?        active
-active                        same  | .        .        .
+active                        same  | .        .        active
 past_due                      same  | .        ?        active
 unpaid,paused                 same  | .        .        .
 canceled,expired              same  | .        .        .
