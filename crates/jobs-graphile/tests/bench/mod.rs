@@ -46,11 +46,8 @@ pub(crate) fn shared_cluster() -> Cluster {
     let memory = Path::new("/dev/shm");
     let temporary = env::temp_dir();
     let parent = if memory.is_dir() { memory } else { &temporary };
-    cluster(&parent.join("tollgate-jobs-tests"))
-}
-
-pub(crate) fn cluster(root: &Path) -> Cluster {
-    Cluster::ensure(root, Durability::Disposable).unwrap()
+    let root = parent.join("tollgate-jobs-tests");
+    Cluster::ensure(&root, Durability::Disposable).unwrap()
 }
 
 /// One run of the handler.
@@ -169,6 +166,14 @@ impl Bench {
                        'kind', 'retry_event', 'event', 'ok:' || n, 'key', 'test:ok:' || n)))
                    FROM generate_series(1, $1) n";
         query(sql).bind(count).execute(&self.pool).await.unwrap();
+    }
+
+    /// Stops `worker` and removes the database.
+    pub(crate) async fn end(self, worker: Worker) {
+        worker.stop().await;
+        self.pool.close().await;
+        let statement = AssertSqlSafe(format!("DROP DATABASE {} WITH (FORCE)", self.database));
+        query(statement).execute(&self.aside).await.unwrap();
     }
 
     /// What the handler does next.
