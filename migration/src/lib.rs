@@ -17,7 +17,7 @@ use sqlx::{Connection, PgConnection, PgPool, postgres::PgPoolOptions};
 use thiserror::Error;
 
 /// The schema in which the job queue keeps its own tables.
-pub const JOBS_SCHEMA: &str = "graphile_worker";
+const JOBS_SCHEMA: &str = "graphile_worker";
 
 /// Any number that nothing else locks in this database.
 const LOCK: i64 = 0x746f_6c6c_6761_7465;

@@ -1,5 +1,7 @@
 //! The changes on a real server: that they run, run once, and hold what they promise.
 
+#![cfg(test)]
+
 use std::path::Path;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgDatabaseError};

@@ -1,9 +1,9 @@
-use tollgate_billing::{Bought, Grant, Interval, PriceId, Subscription};
-use tollgate_entitlements::{FeatureKey, LimitKey};
+use tollgate_billing::{Bought, Grant, Interval, PriceId, Standing, Subscription};
+use tollgate_entitlements::{FeatureKey, LimitKey, Overrides, Plan};
 use tollgate_primitives::Currency;
-use tollgate_use_cases::ports::{OfferRow, Store};
+use tollgate_use_cases::ports::{AccountFacts, OfferRow, Store};
 
-use crate::support::{account, at, bench, bought, plan, session, user};
+use crate::support::{Bench, account, bench, bought, plan, session, user};
 
 fn starter() -> OfferRow {
     OfferRow {
@@ -127,157 +127,168 @@ async fn facts_hold_every_plan_that_the_standing_can_lead_to() {
               SELECT a.id, gen_random_uuid(), plan, 'friends', u.id, now(), ended_at
               FROM accounts a, users u, (VALUES ('enterprise', NULL), ('pro', now())) g (plan, ended_at)")
         .await;
-    bench
-        .run("INSERT INTO account_feature_overrides SELECT id, 'sso', true, '2031-01-01Z' FROM accounts")
-        .await;
-    bench
-        .run("INSERT INTO account_limit_overrides SELECT id, 'max_projects', NULL, NULL FROM accounts")
-        .await;
 
-    let facts = bench
-        .store
-        .account_facts(session(1), account(1))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        facts.standing.subscription,
-        Some(Subscription::Active(bought(1, 7)))
-    );
+    let facts = bench.facts(1).await;
     let grant = Grant {
         plan: plan("enterprise"),
         granted_by: user(1),
         ends_at: None,
     };
-    assert_eq!(facts.standing.grant, Some(grant));
+    let standing = Standing {
+        subscription: Some(Subscription::Active(bought(1, 7))),
+        grant: Some(grant),
+    };
+    assert_eq!(facts.standing, standing);
     assert_eq!(facts.seats_used, 1);
-    let mut keys: Vec<_> = facts.plans.iter().map(|p| p.key().as_str()).collect();
-    keys.sort_unstable();
-    assert_eq!(keys, ["enterprise", "free", "starter"]);
-    let starter = facts
-        .plans
-        .iter()
-        .find(|p| p.key().as_str() == "starter")
-        .unwrap();
-    let limits: Vec<_> = starter
-        .limits()
-        .iter()
-        .map(|(key, value)| (key.as_str(), *value))
-        .collect();
-    assert_eq!(limits, [("max_projects", Some(20)), ("max_users", Some(5))]);
-    let features: Vec<_> = starter
-        .features()
-        .iter()
-        .map(|(key, on)| (key.as_str(), *on))
-        .collect();
+    assert_eq!(plans(&facts), ["enterprise", "free", "starter"]);
+    assert_eq!(facts.plan_billing.len(), 3);
+    let starter = in_plan(&facts, "starter");
     assert_eq!(
-        features,
+        starter.limits(),
         [
-            ("api_access", Some(true)),
-            ("audit_export", None),
-            ("custom_branding", None),
-            ("sso", None)
+            (limit("max_projects"), Some(20)),
+            (limit("max_users"), Some(5))
         ]
     );
-    assert_eq!(facts.plan_billing.len(), 3);
-    let sso = &facts.overrides.features()[0];
-    assert_eq!((sso.key.as_str(), sso.enabled), ("sso", true));
+    let features = [
+        (feature("api_access"), Some(true)),
+        (feature("audit_export"), None),
+        (feature("custom_branding"), None),
+        (feature("sso"), None),
+    ];
+    assert_eq!(starter.features(), features);
+}
+
+/// Everything is excepted for every account.
+const EXCEPTIONS: &str = "
+    INSERT INTO account_feature_overrides
+        SELECT id, key, true, CASE key WHEN 'sso' THEN timestamptz '2031-01-01Z' END
+        FROM accounts, feature_flags;
+    INSERT INTO account_limit_overrides
+        SELECT id, key, value, NULL FROM accounts, (VALUES ('max_users', 7), ('max_projects', NULL)) l (key, value)";
+
+#[tokio::test]
+async fn facts_hold_the_exceptions_of_the_account() {
+    let bench = bench("exceptions").await;
+    bench.sign_up(1).await;
+    sqlx::raw_sql(EXCEPTIONS).execute(&bench.sql).await.unwrap();
+    let overrides = bench.facts(1).await.overrides;
+    assert_eq!(overrides.features().len(), 4);
+    let sso = overrides.features().last().unwrap();
+    assert_eq!((&sso.key, sso.enabled), (&feature("sso"), true));
     assert_eq!(sso.expires_at.unwrap().to_string(), "2031-01-01T00:00:00Z");
-    let projects = &facts.overrides.limits()[0];
+    let limits: Vec<_> = overrides
+        .limits()
+        .iter()
+        .map(|l| (l.key.as_str(), l.value, l.expires_at))
+        .collect();
     assert_eq!(
-        (projects.key.as_str(), projects.value, projects.expires_at),
-        ("max_projects", None, None)
+        limits,
+        [("max_projects", None, None), ("max_users", Some(7), None)]
     );
 }
 
-#[tokio::test]
-async fn the_gate_reads_only_what_is_asked() {
-    let bench = bench("gate").await;
+async fn gate(bench: &Bench, feature: Option<FeatureKey>, limit: Option<LimitKey>) -> AccountFacts {
+    let facts = bench
+        .store
+        .gate_facts(session(1), account(1), feature.as_ref(), limit.as_ref());
+    facts.await.unwrap().unwrap()
+}
+
+/// An account on the pro plan with every exception.
+async fn excepted(name: &'static str) -> Bench {
+    let bench = bench(name).await;
     bench.sign_up(1).await;
     let pro = Bought {
         plan: plan("pro"),
         ..bought(1, 7)
     };
-    bench.put(1, &Subscription::Active(pro.clone())).await;
+    bench.put(1, &Subscription::Active(pro)).await;
+    sqlx::raw_sql(EXCEPTIONS).execute(&bench.sql).await.unwrap();
     bench
-        .run("INSERT INTO account_feature_overrides SELECT id, key, true, NULL FROM accounts, feature_flags")
-        .await;
-    bench
-        .run(
-            "INSERT INTO account_limit_overrides SELECT id, key, 7, NULL
-              FROM accounts, unnest(ARRAY['max_users', 'max_projects']) key",
-        )
-        .await;
-    let gate = async |feature: Option<&str>, limit: Option<&str>| {
-        let feature = feature.map(|key| FeatureKey::parse(key).unwrap());
-        let limit = limit.map(|key| LimitKey::parse(key).unwrap());
-        let facts =
-            bench
-                .store
-                .gate_facts(session(1), account(1), feature.as_ref(), limit.as_ref());
-        facts.await.unwrap().unwrap()
-    };
+}
 
-    let plain = gate(None, None).await;
-    assert_eq!(plain.standing.subscription, Some(Subscription::Active(pro)));
-    let keys: Vec<_> = plain.plans.iter().map(|p| p.key().as_str()).collect();
-    assert_eq!(keys, ["free", "pro"]);
+#[tokio::test]
+async fn the_gate_without_a_question_reads_no_catalog() {
+    let bench = excepted("gate_plain").await;
+    let facts = gate(&bench, None, None).await;
+    assert_eq!(facts.caller, bench.facts(1).await.caller);
+    assert_eq!(facts.standing, bench.facts(1).await.standing);
+    assert_eq!(plans(&facts), ["free", "pro"]);
     assert!(
-        plain
+        facts
             .plans
             .iter()
             .all(|p| p.limits().is_empty() && p.features().is_empty())
     );
-    assert!(plain.overrides.features().is_empty() && plain.overrides.limits().is_empty());
+    assert_eq!(facts.overrides, Overrides::default());
+}
 
-    let asked = gate(Some("sso"), None).await;
-    assert!(
-        asked
-            .plans
-            .iter()
-            .all(|p| p.limits().is_empty() && p.features().len() == 1)
-    );
-    assert_eq!(asked.overrides.features().len(), 1);
-    assert!(asked.overrides.limits().is_empty());
-    assert!(asked.plan_billing.is_empty());
-
-    let asked = gate(None, Some("max_users")).await;
-    let pro = asked
-        .plans
-        .iter()
-        .find(|p| p.key().as_str() == "pro")
-        .unwrap();
-    assert_eq!(pro.limits().len(), 1);
-    assert_eq!(pro.limits()[0].1, Some(25));
-    assert!(pro.features().is_empty());
+#[tokio::test]
+async fn the_gate_reads_only_what_is_asked() {
+    let bench = excepted("gate_asked").await;
+    let facts = gate(&bench, Some(feature("sso")), None).await;
+    assert!(facts.plans.iter().all(|p| p.limits().is_empty()));
+    assert_eq!(in_plan(&facts, "pro").features(), [(feature("sso"), None)]);
     assert_eq!(
-        (asked.overrides.limits()[0].value, asked.seats_used),
-        (Some(7), 1)
+        (
+            facts.overrides.features().len(),
+            facts.overrides.limits().len()
+        ),
+        (1, 0)
     );
+    assert!(facts.plan_billing.is_empty());
 
-    let unknown = gate(Some("no_such_feature"), Some("no_such_limit")).await;
+    let facts = gate(&bench, None, Some(limit("max_users"))).await;
+    assert_eq!(
+        in_plan(&facts, "pro").limits(),
+        [(limit("max_users"), Some(25))]
+    );
+    assert!(in_plan(&facts, "pro").features().is_empty());
+    assert_eq!(
+        (
+            facts.overrides.features().len(),
+            facts.overrides.limits().len()
+        ),
+        (0, 1)
+    );
+    assert_eq!(facts.seats_used, 1);
+
+    let facts = gate(&bench, Some(feature("unknown")), Some(limit("unknown"))).await;
+    assert_eq!(plans(&facts), ["free", "pro"]);
     assert!(
-        unknown
+        facts
             .plans
             .iter()
             .all(|p| p.limits().is_empty() && p.features().is_empty())
     );
-    assert_eq!(unknown.caller, plain.caller);
+}
+
+fn feature(key: &str) -> FeatureKey {
+    FeatureKey::parse(key).unwrap()
+}
+
+fn limit(key: &str) -> LimitKey {
+    LimitKey::parse(key).unwrap()
+}
+
+fn in_plan<'a>(facts: &'a AccountFacts, key: &str) -> &'a Plan {
+    let found = facts.plans.iter().find(|plan| plan.key().as_str() == key);
+    found.unwrap()
+}
+
+fn plans(facts: &AccountFacts) -> Vec<&str> {
+    let mut keys: Vec<_> = facts.plans.iter().map(|plan| plan.key().as_str()).collect();
+    keys.sort_unstable();
+    keys
 }
 
 #[tokio::test]
 async fn an_account_that_never_tried_stands_on_nothing() {
     let bench = bench("bare").await;
     bench.sign_up(1).await;
-    let facts = bench
-        .store
-        .account_facts(session(1), account(1))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(facts.standing, tollgate_billing::Standing::default());
-    let keys: Vec<_> = facts.plans.iter().map(|p| p.key().as_str()).collect();
-    assert_eq!(keys, ["free"]);
-    assert_eq!(facts.caller.user_created_at, at(0));
+    let facts = bench.facts(1).await;
+    assert_eq!(facts.standing, Standing::default());
+    assert_eq!(plans(&facts), ["free"]);
     bench.store.ping().await.unwrap();
 }

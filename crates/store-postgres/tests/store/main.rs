@@ -1,10 +1,13 @@
 //! The port on a real server: each method once, each "once" fifty times at once, and the plans of the
 //! questions asked on every request.
 
+#![cfg(test)]
+
 mod catalog;
 mod inbox;
 mod people;
 mod plans;
+mod pool;
 mod purchases;
 mod sessions;
 mod subscriptions;

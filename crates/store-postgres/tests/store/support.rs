@@ -14,8 +14,8 @@ use tollgate_primitives::{
 };
 use tollgate_store_postgres::{PostgresStore, Settings};
 use tollgate_use_cases::ports::{
-    AccountRow, Described, NewRefreshToken, NewSession, NewUser, Notice, NoticeContent, NoticeId,
-    PasswordHash, Store, Transaction,
+    AccountFacts, AccountRow, Described, NewRefreshToken, NewSession, NewUser, Notice,
+    NoticeContent, NoticeId, PasswordHash, Store, Transaction,
 };
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub(crate) async fn bench(name: &'static str) -> Bench {
 async fn connect(url: &str, application_name: &str) -> PostgresStore {
     let settings = Settings {
         url: url.into(),
-        max_connections: 16,
+        max_connections: 32,
         application_name: application_name.to_owned(),
     };
     PostgresStore::connect(&settings).await.unwrap()
@@ -164,9 +164,13 @@ impl Bench {
     }
 
     /// What is stored of account `n`, read through its own session.
-    pub(crate) async fn subscription(&self, n: u8) -> Option<Subscription> {
+    pub(crate) async fn facts(&self, n: u8) -> AccountFacts {
         let facts = self.store.account_facts(session(n), account(n)).await;
-        facts.unwrap().unwrap().standing.subscription
+        facts.unwrap().unwrap()
+    }
+
+    pub(crate) async fn subscription(&self, n: u8) -> Option<Subscription> {
+        self.facts(n).await.standing.subscription
     }
 }
 

@@ -57,7 +57,7 @@ pub struct AccountFacts {
     /// How each of `plans` is sold; empty behind `/gate`.
     pub plan_billing: Vec<PlanBilling>,
     pub overrides: Overrides,
-    /// Members plus live invites.
+    /// Members plus live invites; behind `/gate` counted only when a limit is asked for, else 0.
     pub seats_used: u32,
     pub pending_kept_banner: bool,
 }
