@@ -52,7 +52,11 @@ pub async fn open_checkout(
         return Ok(url);
     }
     let customer = customer_of(app, caller, &account).await?;
-    let page = ask_provider(app, &account, &reservation, customer).await?;
+    let asked = ask_provider(app, &account, &reservation, customer).await;
+    if matches!(asked, Err(PaymentsError::Refused { .. })) {
+        close_refused(app, &account, &reservation).await?;
+    }
+    let page = asked?;
     let stands = app
         .store
         .put_checkout(reservation.id, &page.id, &page.url, page.expires_at)
@@ -195,4 +199,102 @@ async fn ask_provider(
         format_args!("{}:{}", reservation.id, reservation.attempt),
     );
     app.payments.open_checkout(&key, &request).await
+}
+
+/// Under the same key the provider would refuse again: the next attempt starts afresh.
+async fn close_refused(
+    app: &App,
+    account: &LockedAccount,
+    refused: &Reservation,
+) -> Result<(), StoreError> {
+    let mut tx = app.store.begin().await?;
+    let Some(account) = tx.lock_account(account.id).await? else {
+        return Ok(());
+    };
+    if is_still_asking(account.reservation.as_ref(), refused.id) {
+        tx.close_reservation(refused.id, app.clock.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Whether `refused` is the reservation that stands, and no other tab has got a page for it meanwhile.
+fn is_still_asking(standing: Option<&Reservation>, refused: ReservationId) -> bool {
+    standing.is_some_and(|standing| {
+        standing.id == refused && standing.state == ReservationState::Asking
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_billing::{Interval, PriceId};
+    use tollgate_primitives::PlanKey;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ports::CheckoutSessionId;
+
+    #[test]
+    fn a_refusal_closes_the_reservation_it_is_about_while_that_has_no_page() {
+        let (one, another) = (id(1), id(2));
+        assert!(is_still_asking(Some(&asking(one)), one));
+        assert!(!is_still_asking(Some(&asking(another)), one));
+        assert!(!is_still_asking(None, one));
+        let opened = Reservation {
+            state: ReservationState::Open {
+                session: CheckoutSessionId("cs_1".to_owned()),
+                url: "https://pay.example.com/cs_1".to_owned(),
+            },
+            ..asking(one)
+        };
+        assert!(!is_still_asking(Some(&opened), one));
+    }
+
+    #[test]
+    fn a_reservation_serves_the_same_choice_until_its_last_minutes() {
+        let open = asking(id(1));
+        let choice = Choice {
+            plan: open.plan.clone(),
+            seats: open.seats,
+            interval: open.interval,
+            confirm_leave_complimentary: false,
+        };
+        let last = open.expires_at.saturating_sub(LAST_MINUTES);
+        let just_before = last.saturating_sub(Duration::from_micros(1));
+        assert!(serves(&open, &choice, just_before));
+        assert!(!serves(&open, &choice, last));
+        let more_seats = Choice {
+            seats: 4,
+            ..choice.clone()
+        };
+        let yearly = Choice {
+            interval: Interval::Annual,
+            ..choice.clone()
+        };
+        let another_plan = Choice {
+            plan: PlanKey::parse("team").unwrap(),
+            ..choice
+        };
+        for other in [more_seats, yearly, another_plan] {
+            assert!(!serves(&open, &other, just_before), "{other:?}");
+        }
+    }
+
+    fn id(byte: u8) -> ReservationId {
+        ReservationId::from_uuid(Uuid::from_bytes([byte; 16]))
+    }
+
+    fn asking(id: ReservationId) -> Reservation {
+        Reservation {
+            id,
+            plan: PlanKey::parse("pro").unwrap(),
+            seats: 3,
+            interval: Interval::Monthly,
+            price: PriceId::new("price_pro"),
+            trial_end: None,
+            attempt: 1,
+            expires_at: Timestamp::MIN.saturating_add(UNOPENED_LIFE),
+            state: ReservationState::Asking,
+        }
+    }
 }
