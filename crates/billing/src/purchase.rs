@@ -64,7 +64,8 @@ pub struct Buyer<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
     pub price: PriceId,
-    /// The first charge waits until then: what is left of the reverse trial, never less.
+    /// The first charge waits until then, a whole second: what is left of the reverse trial, never
+    /// less.
     pub trial_end: Option<Timestamp>,
 }
 
@@ -148,7 +149,8 @@ fn trial_to_pass_on(
         }
         Some(Subscription::Trialing(Trialing::Reverse { trial, .. })) => {
             let end = trial.period.end();
-            Ok((now < end).then(|| end.max(now.saturating_add(SHORTEST_TRIAL + MARGIN))))
+            let shortest = now.saturating_add(SHORTEST_TRIAL + MARGIN);
+            Ok((now < end).then(|| whole_second(end.max(shortest))))
         }
         Some(
             Subscription::Trialing(Trialing::Purchased(_))
@@ -160,4 +162,10 @@ fn trial_to_pass_on(
             Err(PurchaseRefused::FixPaymentFirst)
         }
     }
+}
+
+/// A provider counts in whole seconds: rounded up, so that nobody loses the rest of one.
+fn whole_second(instant: Timestamp) -> Timestamp {
+    let within = instant.saturating_add(Duration::from_micros(999_999));
+    Timestamp::from_unix_seconds(within.unix_seconds()).unwrap_or(Timestamp::MAX)
 }

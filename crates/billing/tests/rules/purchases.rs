@@ -221,7 +221,7 @@ fn as_many_seats_as_members_are_enough() {
 
 /// What is left of the trial, and how far off the first charge then is; in microseconds.
 #[test]
-fn a_trial_of_less_than_49_hours_is_rounded_up_and_a_longer_one_passed_on() {
+fn a_trial_of_less_than_49_hours_is_rounded_up_and_a_longer_one_passed_on_to_the_second() {
     const SECOND: i64 = 1_000_000;
     let hours = |count: i64| count * HOUR * SECOND;
     let written = [
@@ -234,7 +234,8 @@ fn a_trial_of_less_than_49_hours_is_rounded_up_and_a_longer_one_passed_on() {
         (hours(48) + 1, Some(hours(49))),
         (hours(49) - 1, Some(hours(49))),
         (hours(49), Some(hours(49))),
-        (hours(49) + 1, Some(hours(49) + 1)),
+        (hours(49) + 1, Some(hours(49) + SECOND)),
+        (hours(50) - 1, Some(hours(50))),
         (hours(240), Some(hours(240))),
     ];
     for (left, charged_in) in written {
@@ -246,14 +247,20 @@ fn a_trial_of_less_than_49_hours_is_rounded_up_and_a_longer_one_passed_on() {
 
 proptest! {
     #[test]
-    fn buying_never_shortens_a_trial(end in 1..30 * DAY, into in 0.0..1.0_f64) {
-        let end = at(end);
+    fn buying_never_shortens_a_trial_and_asks_for_a_whole_second(
+        end in 1..30 * DAY,
+        micros in 0..1_000_000_i64,
+        into in 0.0..1.0_f64,
+    ) {
+        let end = off(at(end), micros);
         let span = end.since(at(0)).mul_f64(into);
         let now = at(0).saturating_add(span);
         prop_assume!(now < end);
         let trial_end = Case::in_trial_until(end).trial_end(now).unwrap();
         prop_assert!(trial_end >= end);
         prop_assert!(trial_end.since(now) >= Duration::from_hours(48));
+        prop_assert!(trial_end.since(end.max(off(now, 49 * HOUR * 1_000_000))) < Duration::from_secs(1));
+        prop_assert_eq!(Timestamp::from_unix_seconds(trial_end.unix_seconds()), Ok(trial_end));
     }
 }
 
