@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait, QueryResult, Value, prelude::Uuid};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 use serde::Deserialize;
 use tollgate_billing::{Grant, Standing};
 use tollgate_entitlements::{
@@ -12,6 +12,7 @@ use tollgate_entitlements::{
 use tollgate_identity::Role;
 use tollgate_primitives::{AccountId, Currency, PlanKey, SessionId, Timestamp, UserId};
 use tollgate_use_cases::ports::{AccountFacts, Caller, PlanBilling, StoreError};
+use uuid::Uuid;
 
 use crate::{
     columns::{Columns, Table, one, statement},

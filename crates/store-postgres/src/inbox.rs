@@ -8,6 +8,7 @@ use tollgate_use_cases::ports::{
     CheckoutSessionId, EventRecord, EventState, InboxEntry, Notice, NoticeContent, NoticeId,
     Received, StoreError,
 };
+use uuid::Uuid;
 
 use crate::{
     catalog,
@@ -77,7 +78,7 @@ pub(crate) async fn receive(
         .ok_or_else(|| EVENTS.corrupt("id", "receiving answered nothing"))?;
     let columns = &mut Columns::new(&row);
     let is_open: bool = columns.take(EVENTS, "status")?;
-    let account: Option<uuid::Uuid> = columns.take(Table("accounts"), "id")?;
+    let account: Option<Uuid> = columns.take(Table("accounts"), "id")?;
     let price = catalog::price_from_row(columns)?;
     let account = match account.map(AccountId::from_uuid) {
         None => None,
