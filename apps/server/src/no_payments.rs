@@ -1,0 +1,50 @@
+//! The payment provider of a deployment that has none: says so to every question.
+
+use async_trait::async_trait;
+use tollgate_billing::{Customer, SubscriptionId};
+use tollgate_primitives::JobKey;
+use tollgate_use_cases::ports::{
+    CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described, NewCustomer,
+    Payments, PaymentsError,
+};
+
+#[derive(Debug)]
+pub(crate) struct NoPayments;
+
+#[async_trait]
+impl Payments for NoPayments {
+    async fn create_customer(
+        &self,
+        _: &JobKey,
+        _: &NewCustomer,
+    ) -> Result<Customer, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn open_checkout(
+        &self,
+        _: &JobKey,
+        _: &CheckoutRequest,
+    ) -> Result<CheckoutSession, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn expire_checkout(&self, _: &CheckoutSessionId) -> Result<(), PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn open_portal(&self, _: &Customer, _: &str) -> Result<String, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn read_subscription(
+        &self,
+        _: &SubscriptionId,
+    ) -> Result<Option<(Customer, Described)>, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+}

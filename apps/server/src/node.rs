@@ -1,0 +1,203 @@
+//! One running node: the API, the operator's port and the worker over one set of adapters. Decides
+//! in which order they start and stop.
+
+use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+
+use actix_web::dev::{Server, ServerHandle};
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+use tollgate_use_cases::App;
+
+use crate::{
+    config::Config,
+    http::{self, PublicConfig},
+    ops::{self, Health},
+    wiring,
+    worker::Worker,
+};
+
+pub use crate::wiring::Shell;
+
+/// After that, requests that still run are cut off: with the rest, a node stops within ten seconds.
+const LONGEST_DRAIN: Duration = Duration::from_secs(9);
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// API and worker.
+    Serve,
+    Api,
+    Worker,
+}
+
+impl Role {
+    const fn answers(self) -> bool {
+        matches!(self, Self::Serve | Self::Api)
+    }
+
+    const fn works(self) -> bool {
+        matches!(self, Self::Serve | Self::Worker)
+    }
+}
+
+/// Something the operator must do first.
+#[derive(Debug, Error)]
+pub enum NotNow {
+    #[error("the database is behind this release ({}): run `tollgate migrate`", .pending.join(", "))]
+    Behind { pending: Vec<String> },
+    #[error("no payment provider is configured: set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET")]
+    NoProvider,
+    #[cfg(feature = "dev")]
+    #[error("TOLLGATE_ENV=production refuses development mode: run `tollgate serve`")]
+    DevelopmentInProduction,
+}
+
+/// A node that runs until [`Node::stop`].
+#[derive(Debug)]
+pub struct Node {
+    app: Arc<App>,
+    health: Arc<Health>,
+    api: Option<Listener>,
+    ops: Listener,
+    worker: Option<Worker>,
+    _upkeep: AbortOnDropHandle<()>,
+}
+
+impl Node {
+    /// Fails on the first thing that is not there; nothing is left running then.
+    pub async fn start(config: Config, shell: Shell, role: Role) -> anyhow::Result<Self> {
+        ops::recorder();
+        let (bind, ops_bind) = (config.bind, config.ops_bind);
+        let database_url = config.database.url.clone();
+        let concurrency = config.worker_concurrency;
+        let stripe = config.stripe.as_ref();
+        let public = PublicConfig {
+            stripe_publishable_key: stripe.and_then(|stripe| stripe.publishable_key.clone()),
+        };
+        refuse_if_behind(&database_url).await?;
+        let store = wiring::connect(&config.database).await?;
+        let health = Arc::new(Health::new(store.clone()));
+        let app = Arc::new(wiring::app(config, shell, store)?);
+        // Both are bound before either runs, so that an address in use leaves nothing behind.
+        let ops = Bound::new("OPS_BIND", ops_bind, ops::listen(ops_bind, health.clone()))?;
+        let api = role.answers().then(|| listen(app.clone(), bind, public));
+        let api = api.transpose()?;
+        let worker = role
+            .works()
+            .then(|| Worker::start(database_url, concurrency, Arc::clone(&app)));
+        Ok(Self {
+            worker: worker.transpose()?,
+            api: api.map(Bound::run),
+            ops: ops.run(),
+            app,
+            health,
+            _upkeep: AbortOnDropHandle::new(tokio::spawn(ops::upkeep())),
+        })
+    }
+
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// `http://host:port` of the API; `None` for a worker.
+    #[must_use]
+    pub fn url(&self) -> Option<String> {
+        self.api.as_ref().map(Listener::url)
+    }
+
+    /// `http://host:port` of health, readiness and metrics.
+    #[must_use]
+    pub fn ops_url(&self) -> String {
+        self.ops.url()
+    }
+
+    /// Says that it is not ready any more, stops accepting, finishes what runs: ten seconds at most.
+    pub async fn stop(self) {
+        self.health.announce_stop();
+        let api = async {
+            if let Some(api) = self.api {
+                api.drain().await;
+            }
+        };
+        let worker = async {
+            if let Some(worker) = self.worker {
+                worker.stop().await;
+            }
+        };
+        tokio::join!(api, worker);
+        self.ops.handle.stop(false).await;
+    }
+}
+
+fn listen(app: Arc<App>, bind: SocketAddr, public: PublicConfig) -> anyhow::Result<Bound> {
+    tollgate_identity::password::warm_up();
+    let options = http::Options {
+        bind,
+        workers: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        public,
+    };
+    Bound::new("BIND", bind, http::listen(app, options))
+}
+
+async fn refuse_if_behind(database_url: &SecretString) -> anyhow::Result<()> {
+    let pending = tollgate_migration::pending(database_url.expose_secret())
+        .await
+        .context("DATABASE_URL")?;
+    if pending.is_empty() {
+        Ok(())
+    } else {
+        Err(NotNow::Behind { pending }.into())
+    }
+}
+
+/// Has its address, but answers nobody yet.
+struct Bound {
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Bound {
+    fn new(
+        key: &'static str,
+        bind: SocketAddr,
+        listening: io::Result<(Server, SocketAddr)>,
+    ) -> anyhow::Result<Self> {
+        let (server, address) =
+            listening.with_context(|| format!("{key}: cannot listen on {bind}"))?;
+        Ok(Self { server, address })
+    }
+
+    fn run(self) -> Listener {
+        let handle = self.server.handle();
+        tokio::spawn(self.server);
+        Listener {
+            address: self.address,
+            handle,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Listener {
+    address: SocketAddr,
+    handle: ServerHandle,
+}
+
+impl Listener {
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn drain(self) {
+        if timeout(LONGEST_DRAIN, self.handle.stop(true))
+            .await
+            .is_err()
+        {
+            self.handle.stop(false).await;
+        }
+    }
+}

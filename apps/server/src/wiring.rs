@@ -1,0 +1,132 @@
+//! Puts the adapters behind the ports, as configured. The only place that names both.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tollgate_billing::purchase::Provider;
+use tollgate_mail_smtp::SmtpMailer;
+use tollgate_payments_stripe::StripePayments;
+use tollgate_sign_in_oidc::{
+    AccessTokenSettings, BcryptPasswords, Ed25519AccessTokens, HashingSettings,
+};
+use tollgate_store_postgres::PostgresStore;
+use tollgate_use_cases::{
+    App, Settings,
+    ports::{Clock, Entropy, Payments, Webhooks},
+};
+
+use crate::{
+    config::{Config, Database, Mail, Passwords, Plans, Secrets, Stripe},
+    no_payments::NoPayments,
+    system::{SystemClock, SystemEntropy},
+};
+
+/// Sign-ins that may wait for each worker that hashes passwords, so that the last in line waits
+/// about a second.
+const QUEUE_PER_HASH_WORKER: usize = 4;
+
+/// Time, ids and randomness, from outside.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Shell {
+    /// The machine's own.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+}
+
+pub(crate) fn app(config: Config, shell: Shell, store: PostgresStore) -> anyhow::Result<App> {
+    let (payments, webhooks, provider) = payments(config.stripe)?;
+    let Plans {
+        self_serve_enabled,
+        trial_plan,
+        trial_days,
+        policy,
+    } = config.plans;
+    let Secrets { token, .. } = &config.secrets;
+    Ok(App {
+        clock: shell.clock,
+        entropy: shell.entropy,
+        store: Arc::new(store),
+        passwords: Arc::new(passwords(config.passwords)?),
+        key: token.clone(),
+        access_tokens: Arc::new(access_tokens(config.secrets, config.public_url)?),
+        payments,
+        webhooks,
+        mailer: Arc::new(mailer(config.mail)?),
+        settings: Settings {
+            self_serve_enabled,
+            trial_plan,
+            trial_days,
+            policy,
+            provider,
+            frontend_url: config.frontend_url,
+        },
+    })
+}
+
+pub(crate) async fn connect(database: &Database) -> anyhow::Result<PostgresStore> {
+    let settings = tollgate_store_postgres::Settings {
+        url: database.url.clone(),
+        max_connections: database.pool_size,
+        application_name: "tollgate".to_owned(),
+    };
+    PostgresStore::connect(&settings)
+        .await
+        .context("DATABASE_URL")
+}
+
+type Provided = (Arc<dyn Payments>, Option<Arc<dyn Webhooks>>, Provider);
+
+fn payments(stripe: Option<Stripe>) -> anyhow::Result<Provided> {
+    let Some(stripe) = stripe else {
+        return Ok((Arc::new(NoPayments), None, Provider::NotConfigured));
+    };
+    let settings = tollgate_payments_stripe::Settings {
+        api_base: stripe.api_base,
+        ..tollgate_payments_stripe::Settings::new(stripe.secret_key)
+    };
+    let payments = StripePayments::new(settings).context("STRIPE_SECRET_KEY")?;
+    Ok((
+        Arc::new(payments),
+        Some(Arc::new(stripe.webhooks)),
+        Provider::Ready,
+    ))
+}
+
+fn passwords(passwords: Passwords) -> anyhow::Result<BcryptPasswords> {
+    let settings = HashingSettings {
+        pepper: passwords.pepper,
+        cost: passwords.bcrypt_cost,
+        workers: passwords.workers,
+        queue: passwords.workers.saturating_mul(QUEUE_PER_HASH_WORKER),
+    };
+    BcryptPasswords::new(&settings).context("PASSWORD_PEPPER")
+}
+
+fn access_tokens(secrets: Secrets, public_url: String) -> anyhow::Result<Ed25519AccessTokens> {
+    let settings = AccessTokenSettings {
+        current: secrets.access_token,
+        others: secrets.other_access_tokens,
+        audience: public_url.clone(),
+        issuer: public_url,
+    };
+    Ed25519AccessTokens::new(settings).context("ACCESS_TOKEN_KEYS")
+}
+
+fn mailer(mail: Mail) -> anyhow::Result<SmtpMailer> {
+    let settings = tollgate_mail_smtp::Settings {
+        url: mail.smtp_url,
+        from: mail.from,
+        product: mail.product,
+    };
+    SmtpMailer::new(settings).context("SMTP_URL")
+}
