@@ -160,11 +160,13 @@ mod tests {
             },
             JobKind::MailPaymentFailed {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                to: tollgate_primitives::UserId::from_uuid(id(1)),
                 attempt: 2,
                 next_attempt: Some(Timestamp::MAX),
             },
             JobKind::MailTrialEnding {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                to: tollgate_primitives::UserId::from_uuid(id(1)),
                 ends_at: Timestamp::MAX,
             },
             JobKind::RetryEvent {

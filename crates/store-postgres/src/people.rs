@@ -112,24 +112,46 @@ pub(crate) async fn mailbox(
         .transpose()
 }
 
-const BILLING_CONTACTS: &str = "SELECT c.name, \
-     (SELECT json_agg(u.email ORDER BY u.email) FROM memberships m JOIN users u ON u.id = m.user_id \
-       WHERE m.account_id = c.id AND m.role IN ('owner', 'admin') AND NOT c.is_test_cohort)::text \
-     FROM accounts c WHERE c.id = $1";
+const BILLING_CONTACTS: &str = "SELECT m.user_id FROM memberships m \
+     JOIN accounts c ON c.id = m.account_id AND NOT c.is_test_cohort \
+     WHERE m.account_id = $1 AND m.role IN ('owner', 'admin') ORDER BY m.user_id";
 
 pub(crate) async fn billing_contacts(
     connection: &impl ConnectionTrait,
     account: AccountId,
-) -> Result<(String, Vec<EmailAddress>), StoreError> {
+) -> Result<Vec<UserId>, StoreError> {
     let asked = statement(BILLING_CONTACTS, [account.as_uuid().into()]);
-    let Some(row) = one(connection, "find the billing contacts", asked).await? else {
-        return Ok((String::new(), Vec::new()));
+    let rows = connection
+        .query_all_raw(asked)
+        .await
+        .map_err(unavailable("find the billing contacts"))?;
+    rows.iter()
+        .map(|row| Columns::new(row).take(Table("memberships"), "user_id"))
+        .map(|id| id.map(UserId::from_uuid))
+        .collect()
+}
+
+const BILLING_CONTACT: &str = "SELECT c.name, u.email FROM memberships m \
+     JOIN accounts c ON c.id = m.account_id AND NOT c.is_test_cohort \
+     JOIN users u ON u.id = m.user_id \
+     WHERE m.account_id = $1 AND m.user_id = $2 AND m.role IN ('owner', 'admin')";
+
+pub(crate) async fn billing_contact(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    to: UserId,
+) -> Result<Option<(String, EmailAddress)>, StoreError> {
+    let asked = statement(
+        BILLING_CONTACT,
+        [account.as_uuid().into(), to.as_uuid().into()],
+    );
+    let Some(row) = one(connection, "find the billing contact", asked).await? else {
+        return Ok(None);
     };
     let columns = &mut Columns::new(&row);
-    Ok((
-        columns.take(Table("accounts"), "name")?,
-        columns.json(user::TABLE, "email")?,
-    ))
+    let name = columns.take(Table("accounts"), "name")?;
+    let address: String = columns.take(user::TABLE, "email")?;
+    Ok(Some((name, user::TABLE.parse("email", address)?)))
 }
 
 /// Of any number of transactions with the same address, the first to commit has it; the others wait.

@@ -170,11 +170,12 @@ impl Store for PostgresStore {
         people::mailbox(&self.database, user).await
     }
 
-    async fn billing_contacts(
+    async fn billing_contact(
         &self,
         account: AccountId,
-    ) -> Result<(String, Vec<EmailAddress>), StoreError> {
-        people::billing_contacts(&self.database, account).await
+        to: UserId,
+    ) -> Result<Option<(String, EmailAddress)>, StoreError> {
+        people::billing_contact(&self.database, account, to).await
     }
 
     async fn put_offers(&self, offers: &[OfferRow]) -> Result<(), StoreError> {

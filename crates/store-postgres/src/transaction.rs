@@ -117,6 +117,10 @@ impl Transaction for PostgresTransaction {
         audit::insert(&self.0, entry, now).await
     }
 
+    async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError> {
+        people::billing_contacts(&self.0, account).await
+    }
+
     async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError> {
         outbox::enqueue(&self.0, job).await
     }

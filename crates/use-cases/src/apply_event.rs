@@ -5,7 +5,7 @@ use thiserror::Error;
 use tollgate_billing::{
     Customer, Effect, Event, Outcome, Refused, Subscription, SubscriptionId, transition,
 };
-use tollgate_primitives::{AccountId, JobKey, Timestamp};
+use tollgate_primitives::{AccountId, JobKey, Timestamp, UserId};
 
 use crate::{
     App,
@@ -128,7 +128,9 @@ async fn carry_out(
             tx.conclude(notice, &EventState::Applied, change, now)
                 .await?;
             if let Some(effect) = effect {
-                tx.enqueue(&as_job(notice, account, &effect)).await?;
+                for to in tx.billing_contacts(account).await? {
+                    tx.enqueue(&as_mail(notice, account, to, &effect)).await?;
+                }
             }
             Ok(Applied::Now)
         }
@@ -271,18 +273,26 @@ fn checkout_completed(
     })
 }
 
-fn as_job(notice: &Notice, account: AccountId, effect: &Effect) -> Job {
-    let key = JobKey::new("effect", &notice.id);
+/// One mail is one job: a mailbox that refuses keeps no other from being told, or told once.
+fn as_mail(notice: &Notice, account: AccountId, to: UserId, effect: &Effect) -> Job {
     let kind = match *effect {
         Effect::WarnPaymentFailed {
             attempt,
             next_attempt,
         } => JobKind::MailPaymentFailed {
             account,
+            to,
             attempt,
             next_attempt,
         },
-        Effect::WarnTrialEnding { ends_at } => JobKind::MailTrialEnding { account, ends_at },
+        Effect::WarnTrialEnding { ends_at } => JobKind::MailTrialEnding {
+            account,
+            to,
+            ends_at,
+        },
     };
-    Job::now(key, kind)
+    Job::now(
+        JobKey::new(kind.name(), format_args!("{}:{to}", notice.id)),
+        kind,
+    )
 }

@@ -47,12 +47,15 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
         }
         JobKind::MailPaymentFailed {
             account,
+            to,
             next_attempt,
             ..
-        } => send_mail::payment_failed(app, key, account, next_attempt).await,
-        JobKind::MailTrialEnding { account, ends_at } => {
-            send_mail::trial_ending(app, key, account, ends_at).await
-        }
+        } => send_mail::payment_failed(app, key, (account, to), next_attempt).await,
+        JobKind::MailTrialEnding {
+            account,
+            to,
+            ends_at,
+        } => send_mail::trial_ending(app, key, (account, to), ends_at).await,
         JobKind::RetryEvent { event } => retry_event(app, &event).await,
         JobKind::ReadSubscription {
             account,

@@ -27,10 +27,10 @@ pub(crate) async fn verification(
 pub(crate) async fn payment_failed(
     app: &App,
     key: &JobKey,
-    account: AccountId,
+    contact: (AccountId, UserId),
     next_attempt: Option<Timestamp>,
 ) -> Result<(), JobFailed> {
-    tell_billing_contacts(app, key, account, |account_name, billing_url| {
+    tell(app, key, contact, |account_name, billing_url| {
         Mail::PaymentFailed {
             account_name,
             next_attempt,
@@ -43,10 +43,10 @@ pub(crate) async fn payment_failed(
 pub(crate) async fn trial_ending(
     app: &App,
     key: &JobKey,
-    account: AccountId,
+    contact: (AccountId, UserId),
     ends_at: Timestamp,
 ) -> Result<(), JobFailed> {
-    tell_billing_contacts(app, key, account, |account_name, billing_url| {
+    tell(app, key, contact, |account_name, billing_url| {
         Mail::TrialEnding {
             account_name,
             ends_at,
@@ -56,19 +56,18 @@ pub(crate) async fn trial_ending(
     .await
 }
 
-async fn tell_billing_contacts(
+async fn tell(
     app: &App,
     key: &JobKey,
-    account: AccountId,
-    mail: impl Fn(String, String) -> Mail + Send,
+    (account, to): (AccountId, UserId),
+    mail: impl FnOnce(String, String) -> Mail + Send,
 ) -> Result<(), JobFailed> {
-    let (name, addresses) = app.store.billing_contacts(account).await?;
+    let Some((name, address)) = app.store.billing_contact(account, to).await? else {
+        return Ok(());
+    };
     let billing_url = format!("{}/account/billing", app.settings.frontend_url);
-    let mail = mail(name, billing_url);
-    for address in &addresses {
-        // One Message-ID per recipient, the same whenever this job runs again.
-        let key = JobKey::new(key.as_str(), address);
-        app.mailer.send(&key, address, &mail).await?;
-    }
+    app.mailer
+        .send(key, &address, &mail(name, billing_url))
+        .await?;
     Ok(())
 }

@@ -33,15 +33,17 @@ impl Job {
 pub enum JobKind {
     /// Mail the link that proves the address of `user`.
     MailVerification { user: UserId, token: TokenId },
-    /// Tell an account's owners and admins that a charge failed.
+    /// Tell one owner or admin of an account that a charge failed.
     MailPaymentFailed {
         account: AccountId,
+        to: UserId,
         attempt: u32,
         next_attempt: Option<Timestamp>,
     },
-    /// Tell an account's owners and admins that the first charge is near.
+    /// Tell one owner or admin of an account that the first charge is near.
     MailTrialEnding {
         account: AccountId,
+        to: UserId,
         ends_at: Timestamp,
     },
     /// Try a stored webhook event again.

@@ -375,11 +375,13 @@ pub trait Store: Debug + Send + Sync {
         user: UserId,
     ) -> Result<Option<(EmailAddress, String, Option<Timestamp>)>, StoreError>;
 
-    /// The account's name and the mailboxes of its owners and admins; empty for the test cohort.
-    async fn billing_contacts(
+    /// The account's name and the mailbox of `to`; `None` when they are no owner or admin of it any
+    /// more, or it belongs to the test cohort.
+    async fn billing_contact(
         &self,
         account: AccountId,
-    ) -> Result<(String, Vec<EmailAddress>), StoreError>;
+        to: UserId,
+    ) -> Result<Option<(String, EmailAddress)>, StoreError>;
 
     /// Plans that are sold by themselves and are not archived, the free one left out, by `sort_order`.
     async fn plans_on_sale(&self) -> Result<Vec<PlanBilling>, StoreError>;
@@ -468,6 +470,9 @@ pub trait Transaction: Debug + Send {
         change: Option<(AccountId, &Subscription)>,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// The owners and admins of an account; none of the test cohort.
+    async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError>;
 
     async fn audit(&mut self, entry: &AuditEntry, now: Timestamp) -> Result<(), StoreError>;
 
