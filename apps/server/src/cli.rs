@@ -25,7 +25,7 @@ use crate::{
     wiring,
 };
 
-/// Sign-up, reverse trials, billing and the gate of a SaaS product.
+/// Sign-up, reverse trials, billing, and the gate before a product.
 ///
 /// Configured by environment variables and `.env`; docs/running.md lists them.
 #[derive(Debug, Parser)]
@@ -50,7 +50,7 @@ enum Command {
     Api,
     /// Run jobs only
     Worker,
-    /// Bring the database's schema up to this release; needs DATABASE_URL only
+    /// Bring the database's schema up to this release
     Migrate,
     /// Read products and prices from Stripe into the catalog
     SyncPlans {
@@ -128,8 +128,11 @@ async fn carry_out(cli: Cli) -> anyhow::Result<ExitCode> {
 async fn serve(variables: &Variables, role: Role) -> anyhow::Result<()> {
     let config = Config::parse(variables)?;
     logging::start(&config.log);
-    let stop = StopSignals::listen()?;
-    let node = Node::start(config, Shell::system(), role).await?;
+    let mut stop = StopSignals::listen()?;
+    let node = tokio::select! {
+        node = Node::start(config, Shell::system(), role) => node?,
+        () = stop.received() => return Ok(()),
+    };
     tracing::info!(api = node.url(), ops = node.ops_url(), "started");
     stop.received().await;
     tracing::info!("stopping");
@@ -195,7 +198,7 @@ impl StopSignals {
         })
     }
 
-    pub(crate) async fn received(mut self) {
+    pub(crate) async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -298,9 +298,11 @@ fn read_stripe(reader: &mut Reader<'_>, is_production: bool) -> Option<Option<St
             |_| "must be whsec_ and at least 16 letters or digits; two with a comma between",
         )
     });
-    let api_base = reader.optional("STRIPE_API_BASE", |text| match is_production {
-        true => Err("is for development and tests: production talks to Stripe itself"),
-        false => origin(text, false),
+    let api_base = reader.optional("STRIPE_API_BASE", |text| {
+        if is_production {
+            return Err("is for development and tests: production talks to Stripe itself");
+        }
+        origin(text, false)
     });
     let (secret_key, mode) = key?;
     Some(Some(Stripe {
@@ -345,12 +347,11 @@ fn read_mail(reader: &mut Reader<'_>) -> Option<Mail> {
 
 fn read_secrets(reader: &mut Reader<'_>, is_production: bool) -> Option<Secrets> {
     let token = reader.secret("TOKEN_SECRET", |text| {
-        let bytes =
-            reader::bytes(text).ok_or("must be 32 bytes or more in hexadecimal or base64")?;
-        if is_production && is_monotonous(&bytes) {
-            return Err(MONOTONOUS);
-        }
-        Key::new(bytes).map_err(|_| "must be 32 bytes or more in hexadecimal or base64")
+        let too_short = "must be 32 bytes or more in hexadecimal or base64";
+        let bytes = reader::bytes(text).ok_or(too_short)?;
+        let is_weak = is_production && is_monotonous(&bytes);
+        let key = Key::new(bytes).map_err(|_| too_short)?;
+        if is_weak { Err(MONOTONOUS) } else { Ok(key) }
     });
     let access_tokens = reader.secret("ACCESS_TOKEN_KEYS", |text| {
         let seeds = text
@@ -388,21 +389,15 @@ fn read_passwords(reader: &mut Reader<'_>, is_production: bool) -> Option<Passwo
         }
         Ok(SecretString::from(text))
     });
-    let bcrypt_cost = match is_production {
-        true => reader.open(
-            "BCRYPT_COST",
-            "12",
-            number(
-                10..=15,
-                "must be a whole number from 10 to 15 in production",
-            ),
-        ),
-        false => reader.open(
-            "BCRYPT_COST",
-            "12",
-            number(4..=15, "must be a whole number from 4 to 15"),
-        ),
+    let costs = if is_production {
+        number(
+            10..=15,
+            "must be a whole number from 10 to 15 in production",
+        )
+    } else {
+        number(4..=15, "must be a whole number from 4 to 15")
     };
+    let bcrypt_cost = reader.open("BCRYPT_COST", "12", costs);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let workers = reader.open(
         "HASH_WORKERS",

@@ -12,7 +12,6 @@ mod stand_ins;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tollgate_dev_postgres::Cluster;
 use tollgate_use_cases::{App, sync_plans};
 
 use crate::{
@@ -22,7 +21,6 @@ use crate::{
     node::{Node, NotNow, Role, Shell},
 };
 
-use database::Database;
 use operator::Operator;
 use place::{Place, Running};
 use ports::Ports;
@@ -38,19 +36,32 @@ pub(crate) async fn run(mut variables: Variables) -> anyhow::Result<()> {
     variables.set_default("LOG_FORMAT", "pretty");
     logging::start(&config::log(&variables));
     let place = Place::claim(&directory(&variables)?)?;
-    let stop = StopSignals::listen()?;
-    let database = Database::start(place.directory(), &mut variables).await?;
-    let outcome = run_on_database(&place, variables, stop).await;
+    let mut stop = StopSignals::listen()?;
+    let started = tokio::select! {
+        started = start(&place, variables) => started.map(Some),
+        () = stop.received() => Ok(None),
+    };
+    let outcome = match started {
+        Ok(Some((node, stand_ins))) => {
+            stop.received().await;
+            print("\nStopping.\n");
+            node.stop().await;
+            stand_ins.stop().await;
+            Ok(())
+        }
+        // Told to stop before it had started.
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
     place.withdraw();
-    database.stop().await?;
+    database::stop(place.directory()).await?;
     outcome
 }
 
 /// Stops the private `PostgreSQL`, unless development mode is using it.
 pub(crate) async fn stop_database(variables: &Variables) -> anyhow::Result<()> {
     let place = Place::claim(&directory(variables)?)?;
-    let root = database::root(place.directory());
-    tokio::task::spawn_blocking(move || Cluster::stop(&root)).await??;
+    database::stop(place.directory()).await?;
     print("The private PostgreSQL is stopped.\n");
     Ok(())
 }
@@ -60,11 +71,8 @@ fn directory(variables: &Variables) -> anyhow::Result<PathBuf> {
     std::path::absolute(directory).context("TOLLGATE_DEV_DIR")
 }
 
-async fn run_on_database(
-    place: &Place,
-    mut variables: Variables,
-    stop: StopSignals,
-) -> anyhow::Result<()> {
+async fn start(place: &Place, mut variables: Variables) -> anyhow::Result<(Node, StandIns)> {
+    database::start(place.directory(), &mut variables).await?;
     let secrets = Secrets::of(place)?;
     secrets.set_defaults(&mut variables);
     let ports = Ports::free()?;
@@ -77,12 +85,7 @@ async fn run_on_database(
     let running = running(&node, &stand_ins, &variables, operator);
     place.announce(&running)?;
     print(&greeting(&running, place.directory()));
-
-    stop.received().await;
-    print("\nStopping.\n");
-    node.stop().await;
-    stand_ins.stop().await;
-    Ok(())
+    Ok((node, stand_ins))
 }
 
 fn set_addresses(ports: Ports, variables: &mut Variables) {

@@ -1,5 +1,7 @@
 //! A node from start to stop, on a real database.
 
+#![cfg(test)]
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use tollgate::{

@@ -12,10 +12,6 @@ pub struct Variables(BTreeMap<String, String>);
 impl Variables {
     /// The process's environment, over `.env` in the working directory or above it. A value that is no
     /// Unicode counts as missing.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
     pub fn of_process() -> io::Result<Self> {
         let mut variables = BTreeMap::new();
         match dotenvy::dotenv_iter() {
@@ -69,7 +65,9 @@ impl fmt::Debug for Variables {
 fn unreadable(error: dotenvy::Error) -> io::Error {
     match error {
         dotenvy::Error::Io(error) => error,
-        _ => io::Error::new(io::ErrorKind::InvalidData, "a line of .env cannot be read"),
+        dotenvy::Error::LineParse(..) | dotenvy::Error::EnvVar(_) | _ => {
+            io::Error::new(io::ErrorKind::InvalidData, "a line of .env cannot be read")
+        }
     }
 }
 

@@ -44,165 +44,176 @@ fn a_whole_configuration_is_read() {
     assert_eq!(config.stripe.unwrap().mode, Mode::Live);
 }
 
+/// Key, text, and what is said of it.
+const WRONG: &[(&str, &str, &str)] = &[
+    (
+        "TOLLGATE_ENV",
+        "prod",
+        "must be development, test or production",
+    ),
+    ("DATABASE_URL", "", "is missing"),
+    (
+        "DATABASE_URL",
+        "mysql://root@db/x",
+        "must be an address like postgres://user:password@host/database",
+    ),
+    (
+        "DATABASE_POOL_SIZE",
+        "0",
+        "must be a whole number from 1 to 500",
+    ),
+    (
+        "BIND",
+        "8080",
+        "must be an address and a port, like 127.0.0.1:8080",
+    ),
+    ("OPS_BIND", "127.0.0.1:8080", "must differ from BIND"),
+    (
+        "PUBLIC_URL",
+        "http://api.example.com",
+        "must begin with https:// in production",
+    ),
+    (
+        "PUBLIC_URL",
+        "api.example.com",
+        "must be an address like https://example.com",
+    ),
+    (
+        "FRONTEND_URL",
+        "https://example.com/?next=/",
+        "must be an address like https://example.com",
+    ),
+    (
+        "FRONTEND_URL",
+        "https://me@example.com",
+        "must be an address like https://example.com",
+    ),
+    ("SELF_SERVE_ENABLED", "yes", "must be true or false"),
+    (
+        "TRIAL_PLAN",
+        "Pro Plan",
+        "must be a plan key: 1 to 40 of a-z, 0-9, _ and -, a letter first",
+    ),
+    ("TRIAL_DAYS", "91", "must be a whole number from 1 to 90"),
+    ("AFTER_END", "delete", "must be lock or free"),
+    (
+        "READ_ONLY_DAYS",
+        "-1",
+        "must be a whole number from 0 to 365",
+    ),
+    (
+        "STRIPE_SECRET_KEY",
+        "sk_test_1",
+        "must not be a test key in production",
+    ),
+    (
+        "STRIPE_SECRET_KEY",
+        "pk_live_1",
+        "must look like sk_test_… or sk_live_… (or rk_…)",
+    ),
+    (
+        "STRIPE_SECRET_KEY",
+        "",
+        "is missing, but other STRIPE_ keys are set",
+    ),
+    ("STRIPE_WEBHOOK_SECRET", "", "is missing"),
+    (
+        "STRIPE_WEBHOOK_SECRET",
+        "whsec_short",
+        "must be whsec_ and at least 16 letters or digits; two with a comma between",
+    ),
+    (
+        "STRIPE_PUBLISHABLE_KEY",
+        "pk_test_1",
+        "must be a pk_live_ key",
+    ),
+    (
+        "STRIPE_API_BASE",
+        "https://stripe.example.com",
+        "is for development and tests: production talks to Stripe itself",
+    ),
+    (
+        "SMTP_URL",
+        "mail.example.com:25",
+        "must be an address like smtps://user:password@mail.example.com",
+    ),
+    (
+        "FROM_EMAIL",
+        "Tollgate <hello@example.com>",
+        "must be an e-mail address",
+    ),
+    (
+        "PRODUCT_NAME",
+        "Toll\tgate",
+        "must be at most 80 characters on one line",
+    ),
+    (
+        "TOKEN_SECRET",
+        "c2hvcnQ=",
+        "must be 32 bytes or more in hexadecimal or base64",
+    ),
+    (
+        "TOKEN_SECRET",
+        "not a secret at all, but a sentence!",
+        "must be 32 bytes or more in hexadecimal or base64",
+    ),
+    ("PASSWORD_PEPPER", "pepper", "must have 32 bytes or more"),
+    (
+        "ACCESS_TOKEN_KEYS",
+        "abc",
+        "must be 64 hexadecimal digits; older keys follow with a comma between",
+    ),
+    (
+        "BCRYPT_COST",
+        "4",
+        "must be a whole number from 10 to 15 in production",
+    ),
+    (
+        "HASH_WORKERS",
+        "many",
+        "must be a whole number from 1 to 256",
+    ),
+    (
+        "WORKER_CONCURRENCY",
+        "65",
+        "must be a whole number from 1 to 64",
+    ),
+    ("LOG_FORMAT", "xml", "must be json or pretty"),
+    (
+        "RUST_LOG",
+        "a=b=c",
+        "must be a filter like info,tollgate=debug",
+    ),
+];
+
 #[test]
 fn a_wrong_key_is_named_with_what_it_must_be() {
-    let same = format!("{HEX}{HEX}");
-    let monotonous = "ab".repeat(32);
-    let long = "x".repeat(81);
-    for (key, text, problem) in [
-        (
-            "TOLLGATE_ENV",
-            "prod",
-            "must be development, test or production",
-        ),
-        ("DATABASE_URL", "", "is missing"),
-        (
-            "DATABASE_URL",
-            "mysql://root@db/x",
-            "must be an address like postgres://user:password@host/database",
-        ),
-        (
-            "DATABASE_POOL_SIZE",
-            "0",
-            "must be a whole number from 1 to 500",
-        ),
-        (
-            "BIND",
-            "8080",
-            "must be an address and a port, like 127.0.0.1:8080",
-        ),
-        ("OPS_BIND", "127.0.0.1:8080", "must differ from BIND"),
-        (
-            "PUBLIC_URL",
-            "http://api.example.com",
-            "must begin with https:// in production",
-        ),
-        (
-            "PUBLIC_URL",
-            "api.example.com",
-            "must be an address like https://example.com",
-        ),
-        (
-            "FRONTEND_URL",
-            "https://example.com/?next=/",
-            "must be an address like https://example.com",
-        ),
-        (
-            "FRONTEND_URL",
-            "https://me@example.com",
-            "must be an address like https://example.com",
-        ),
-        ("SELF_SERVE_ENABLED", "yes", "must be true or false"),
-        (
-            "TRIAL_PLAN",
-            "Pro Plan",
-            "must be a plan key: 1 to 40 of a-z, 0-9, _ and -, a letter first",
-        ),
-        ("TRIAL_DAYS", "91", "must be a whole number from 1 to 90"),
-        ("AFTER_END", "delete", "must be lock or free"),
-        (
-            "READ_ONLY_DAYS",
-            "-1",
-            "must be a whole number from 0 to 365",
-        ),
-        (
-            "STRIPE_SECRET_KEY",
-            "sk_test_1",
-            "must not be a test key in production",
-        ),
-        (
-            "STRIPE_SECRET_KEY",
-            "pk_live_1",
-            "must look like sk_test_… or sk_live_… (or rk_…)",
-        ),
-        (
-            "STRIPE_SECRET_KEY",
-            "",
-            "is missing, but other STRIPE_ keys are set",
-        ),
-        ("STRIPE_WEBHOOK_SECRET", "", "is missing"),
-        (
-            "STRIPE_WEBHOOK_SECRET",
-            "whsec_short",
-            "must be whsec_ and at least 16 letters or digits; two with a comma between",
-        ),
-        (
-            "STRIPE_PUBLISHABLE_KEY",
-            "pk_test_1",
-            "must be a pk_live_ key",
-        ),
-        (
-            "STRIPE_API_BASE",
-            "https://stripe.example.com",
-            "is for development and tests: production talks to Stripe itself",
-        ),
-        (
-            "SMTP_URL",
-            "mail.example.com:25",
-            "must be an address like smtps://user:password@mail.example.com",
-        ),
-        (
-            "FROM_EMAIL",
-            "Tollgate <hello@example.com>",
-            "must be an e-mail address",
-        ),
-        (
-            "PRODUCT_NAME",
-            &long,
-            "must be at most 80 characters on one line",
-        ),
-        (
-            "TOKEN_SECRET",
-            "c2hvcnQ=",
-            "must be 32 bytes or more in hexadecimal or base64",
-        ),
-        (
-            "TOKEN_SECRET",
-            "not a secret at all, but a sentence!",
-            "must be 32 bytes or more in hexadecimal or base64",
-        ),
-        ("TOKEN_SECRET", &monotonous, MONOTONOUS),
-        ("PASSWORD_PEPPER", "pepper", "must have 32 bytes or more"),
-        ("PASSWORD_PEPPER", &monotonous, MONOTONOUS),
-        (
-            "PASSWORD_PEPPER",
-            &same,
-            "must not be the same as another secret",
-        ),
-        (
-            "ACCESS_TOKEN_KEYS",
-            "abc",
-            "must be 64 hexadecimal digits; older keys follow with a comma between",
-        ),
-        ("ACCESS_TOKEN_KEYS", &monotonous, MONOTONOUS),
-        (
-            "BCRYPT_COST",
-            "4",
-            "must be a whole number from 10 to 15 in production",
-        ),
-        (
-            "HASH_WORKERS",
-            "many",
-            "must be a whole number from 1 to 256",
-        ),
-        (
-            "WORKER_CONCURRENCY",
-            "65",
-            "must be a whole number from 1 to 64",
-        ),
-        ("LOG_FORMAT", "xml", "must be json or pretty"),
-        (
-            "RUST_LOG",
-            "a=b=c",
-            "must be a filter like info,tollgate=debug",
-        ),
-    ] {
+    for (key, text, problem) in WRONG {
         assert_eq!(
             problems(&[(key, text)]),
             format!("{key} {problem}"),
             "{key}={text}"
         );
     }
+}
+
+#[test]
+fn a_secret_that_nobody_drew_at_random_is_refused_in_production() {
+    let monotonous = "ab".repeat(32);
+    for key in ["TOKEN_SECRET", "PASSWORD_PEPPER", "ACCESS_TOKEN_KEYS"] {
+        assert_eq!(
+            problems(&[(key, &monotonous)]),
+            format!("{key} {MONOTONOUS}")
+        );
+    }
+}
+
+#[test]
+fn one_secret_serves_one_purpose() {
+    assert_eq!(
+        problems(&[("PASSWORD_PEPPER", &HEX.repeat(2))]),
+        "PASSWORD_PEPPER must not be the same as another secret"
+    );
 }
 
 #[test]

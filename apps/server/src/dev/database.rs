@@ -1,5 +1,5 @@
-//! The database of development mode: the one in DATABASE_URL, else a private cluster from the
-//! machine's own binaries, else a container.
+//! The database of development mode: the one in `DATABASE_URL`, else a private cluster from
+//! the machine's own binaries, else a container.
 
 use std::path::{Path, PathBuf};
 
@@ -17,87 +17,57 @@ const DEFAULT_IMAGE: &str = "postgres:17";
 /// Made with the cluster, for us to fill.
 const NAME: &str = "tollgate";
 
-#[derive(Debug)]
-pub(super) enum Database {
-    /// Somebody else's, who also stops it.
-    Given,
-    Private {
-        root: PathBuf,
-    },
-    Container {
-        name: String,
-    },
-}
-
-impl Database {
-    /// Starts what is needed, migrates, and tells `variables` where it is.
-    pub(super) async fn start(directory: &Path, variables: &mut Variables) -> anyhow::Result<Self> {
-        let (database, url) = match variables.get("DATABASE_URL") {
-            Some(url) => (Self::Given, url.to_owned()),
-            None => Self::of_our_own(directory, variables).await?,
-        };
-        tollgate_migration::migrate(&url)
+/// Starts what is needed, migrates, and tells `variables` where it is.
+pub(super) async fn start(directory: &Path, variables: &mut Variables) -> anyhow::Result<()> {
+    let url = match variables.get("DATABASE_URL") {
+        Some(url) => url.to_owned(),
+        None => create(&server(directory, variables).await?)
             .await
-            .context("DATABASE_URL")?;
-        variables.set("DATABASE_URL", url);
-        Ok(database)
-    }
-
-    async fn of_our_own(directory: &Path, variables: &Variables) -> anyhow::Result<(Self, String)> {
-        let cluster = {
-            let root = root(directory);
-            spawn_blocking(move || Cluster::ensure(&root, Durability::Durable)).await?
-        };
-        let (database, url) = match cluster {
-            Ok(cluster) => {
-                let root = root(directory);
-                (Self::Private { root }, cluster.url("postgres"))
-            }
-            Err(ClusterError::NoBinaries) => in_container(directory, variables).await?,
-            Err(error) => return Err(error).context("starting the private PostgreSQL"),
-        };
-        let url = create(&url).await.context("making the database")?;
-        Ok((database, url))
-    }
-
-    /// Leaves running what was running before.
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
-        match self {
-            Self::Given => {}
-            Self::Private { root } => spawn_blocking(move || Cluster::stop(&root)).await??,
-            Self::Container { name } => {
-                print(&format!(
-                    "PostgreSQL still runs: `docker stop {name}` ends it.\n"
-                ));
-            }
-        }
-        Ok(())
-    }
+            .context("making the database")?,
+    };
+    tollgate_migration::migrate(&url)
+        .await
+        .context("DATABASE_URL")?;
+    variables.set("DATABASE_URL", url);
+    Ok(())
 }
 
-pub(super) fn root(directory: &Path) -> PathBuf {
+/// Stops the private cluster, if it runs. Not a container: who has many may not want that.
+pub(super) async fn stop(directory: &Path) -> anyhow::Result<()> {
+    let root = root(directory);
+    Ok(spawn_blocking(move || Cluster::stop(&root)).await??)
+}
+
+fn root(directory: &Path) -> PathBuf {
     directory.join("postgres")
 }
 
+/// The address of a server of our own.
+async fn server(directory: &Path, variables: &Variables) -> anyhow::Result<String> {
+    let root = root(directory);
+    match spawn_blocking(move || Cluster::ensure(&root, Durability::Durable)).await? {
+        Ok(cluster) => Ok(cluster.url("postgres")),
+        Err(ClusterError::NoBinaries) => container(directory, variables).await,
+        Err(error) => Err(error).context("starting the private PostgreSQL"),
+    }
+}
+
 /// Without Docker either, what would have helped in the first place is named.
-async fn in_container(
-    directory: &Path,
-    variables: &Variables,
-) -> anyhow::Result<(Database, String)> {
-    let image = variables
-        .get("TOLLGATE_DEV_POSTGRES_IMAGE")
-        .unwrap_or(DEFAULT_IMAGE)
-        .to_owned();
+async fn container(directory: &Path, variables: &Variables) -> anyhow::Result<String> {
+    let image = variables.get("TOLLGATE_DEV_POSTGRES_IMAGE");
+    let image = image.unwrap_or(DEFAULT_IMAGE).to_owned();
     let digest = hex::encode(Sha256::digest(directory.as_os_str().as_encoded_bytes()));
     let name = format!("tollgate-dev-{}", digest.split_at(8).0);
-    let container = {
-        let name = name.clone();
-        spawn_blocking(move || ensure_in_docker(&name, &image)).await?
-    };
-    match container {
-        Ok(url) => Ok((Database::Container { name }, url)),
+    let of_name = name.clone();
+    match spawn_blocking(move || ensure_in_docker(&of_name, &image)).await? {
+        Ok(url) => {
+            print(&format!(
+                "PostgreSQL runs in a container, and stays: `docker stop {name}` ends it.\n"
+            ));
+            Ok(url)
+        }
         Err(error) => {
-            tracing::warn!(error = %error, "PostgreSQL does not run in a container either");
+            tracing::warn!(%error, "PostgreSQL does not run in a container either");
             Err(ClusterError::NoBinaries.into())
         }
     }
