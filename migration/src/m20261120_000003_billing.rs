@@ -58,8 +58,10 @@ CREATE TABLE subscriptions (
     CONSTRAINT subscriptions_seat_limit CHECK (seat_limit BETWEEN 0 AND 4294967295),
     CONSTRAINT subscriptions_failed_attempt CHECK (failed_attempt BETWEEN 0 AND 4294967295),
     CONSTRAINT subscriptions_periods CHECK (current_period_start <= current_period_end AND trial_start <= trial_end),
+    -- Perhaps with a purchase that failed in it.
     CONSTRAINT subscriptions_free CHECK (status <> 'free' OR (
-        since IS NOT NULL AND num_nonnulls(plan, trial_plan, failed_attempt, ended_at) = 0
+        since IS NOT NULL AND num_nonnulls(trial_plan, failed_attempt) = 0
+        AND (plan IS NULL) = (ended_at IS NULL)
     )),
     -- Ours, perhaps with a purchase that failed in it; or the provider's.
     CONSTRAINT subscriptions_trialing CHECK (status <> 'trialing' OR (
@@ -70,7 +72,8 @@ CREATE TABLE subscriptions (
         END
     )),
     CONSTRAINT subscriptions_pending_payment CHECK (status <> 'pending_payment' OR (
-        plan IS NOT NULL AND num_nonnulls(since, failed_attempt, ended_at) = 0
+        plan IS NOT NULL AND num_nonnulls(failed_attempt, ended_at) = 0
+        AND num_nonnulls(trial_plan, since) <= 1
     )),
     CONSTRAINT subscriptions_active CHECK (status <> 'active' OR (
         plan IS NOT NULL AND num_nonnulls(trial_plan, since, failed_attempt, ended_at) = 0

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tollgate_primitives::{PlanKey, Timestamp};
 
-use crate::{Grant, Period, Subscription, Trialing};
+use crate::{Grant, Meanwhile, Period, Subscription, Trialing};
 
 /// Everything that access depends on, but the time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -169,12 +169,13 @@ pub fn access(standing: &Standing, now: Timestamp, policy: Policy) -> Access<'_>
         Subscription::Trialing(Trialing::Purchased(bought)) => {
             during(&bought.plan, bought.period, now, policy)
         }
-        Subscription::PendingPayment(pending) => match &pending.trial {
-            Some(trial) if trial.period.runs_at(now) => Access::Full {
+        Subscription::PendingPayment(pending) => match &pending.meanwhile {
+            Meanwhile::Free { .. } => Access::Free,
+            Meanwhile::Trial(trial) if trial.period.runs_at(now) => Access::Full {
                 plan: &trial.plan,
                 basis: Basis::Trial,
             },
-            Some(_) | None => Access::Locked(Locked::PaymentPending),
+            Meanwhile::Trial(_) | Meanwhile::Nothing => Access::Locked(Locked::PaymentPending),
         },
         Subscription::Active(bought) => Access::Full {
             plan: &bought.plan,
@@ -230,7 +231,8 @@ pub fn next_deadline(standing: &Standing, now: Timestamp, policy: Policy) -> Opt
             (Some(bought.period.end()), Some(bought.period.end()))
         }
         Subscription::PendingPayment(pending) => {
-            (pending.trial.as_ref().map(|trial| trial.period.end()), None)
+            let trial = pending.meanwhile.trial();
+            (trial.map(|trial| trial.period.end()), None)
         }
         Subscription::Unpaid(debt) => (None, Some(debt.since)),
         Subscription::Canceled(ended) | Subscription::Expired(ended) => {
@@ -253,7 +255,8 @@ pub fn next_deadline(standing: &Standing, now: Timestamp, policy: Policy) -> Opt
 
 /// The status the wire shows at `now`.
 ///
-/// A complimentary grant covers everything else; a trial that still runs covers a pending purchase.
+/// A complimentary grant covers everything else; a trial that still runs and the free plan
+/// cover a pending purchase.
 #[must_use]
 pub fn wire_status(standing: &Standing, now: Timestamp) -> Option<Status> {
     if standing
@@ -266,17 +269,11 @@ pub fn wire_status(standing: &Standing, now: Timestamp) -> Option<Status> {
     Some(match standing.subscription.as_ref()? {
         Subscription::Free { .. } | Subscription::Active(_) => Status::Active,
         Subscription::Trialing(_) => Status::Trialing,
-        Subscription::PendingPayment(pending) => {
-            let trial_runs = pending
-                .trial
-                .as_ref()
-                .is_some_and(|trial| trial.period.runs_at(now));
-            if trial_runs {
-                Status::Trialing
-            } else {
-                Status::PendingPayment
-            }
-        }
+        Subscription::PendingPayment(pending) => match &pending.meanwhile {
+            Meanwhile::Free { .. } => Status::Active,
+            Meanwhile::Trial(trial) if trial.period.runs_at(now) => Status::Trialing,
+            Meanwhile::Trial(_) | Meanwhile::Nothing => Status::PendingPayment,
+        },
         Subscription::PastDue(_) => Status::PastDue,
         Subscription::Unpaid(_) => Status::Unpaid,
         Subscription::Paused(_) => Status::Paused,

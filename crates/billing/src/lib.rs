@@ -19,7 +19,7 @@ pub use provider::{
     Customer, Interval, IntervalInvalid, PriceId, ProviderStatus, Snapshot, Stamp, SubscriptionId,
 };
 pub use subscription::{
-    Bought, Ended, Grant, PastDue, PendingPayment, Period, PeriodInvalid, ScheduledCancellation,
-    Subscription, Trial, Trialing, Unpaid,
+    Bought, Ended, Grant, Meanwhile, PastDue, PendingPayment, Period, PeriodInvalid,
+    ScheduledCancellation, Subscription, Trial, Trialing, Unpaid,
 };
 pub use transition::{Effect, Event, Outcome, Refused, transition};

@@ -57,9 +57,11 @@ impl Period {
 /// The one subscription of an account. An account that never tried nor bought has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subscription {
-    /// The free plan was chosen. Nothing stands behind it at the provider.
+    /// The free plan was chosen. `failed` is a purchase that was begun on it and never paid; it cannot
+    /// come back.
     Free {
         since: Timestamp,
+        failed: Option<Ended>,
     },
     Trialing(Trialing),
     PendingPayment(PendingPayment),
@@ -68,7 +70,7 @@ pub enum Subscription {
     Unpaid(Unpaid),
     Paused(Bought),
     Canceled(Ended),
-    /// The first payment never arrived, and no trial of ours was there to fall back on.
+    /// The first payment never arrived, and there was nothing to fall back on.
     Expired(Ended),
 }
 
@@ -112,8 +114,15 @@ pub struct ScheduledCancellation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingPayment {
     pub bought: Bought,
-    /// A reverse trial goes on while the purchase is pending, and after it fails.
-    pub trial: Option<Trial>,
+    pub meanwhile: Meanwhile,
+}
+
+/// What goes on while a purchase is pending, and after it fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meanwhile {
+    Nothing,
+    Trial(Trial),
+    Free { since: Timestamp },
 }
 
 /// A renewal failed; the provider is retrying.
@@ -172,8 +181,13 @@ impl Subscription {
     #[must_use]
     pub const fn bought(&self) -> Option<&Bought> {
         match self {
-            Self::Free { .. } | Self::Trialing(Trialing::Reverse { failed: None, .. }) => None,
-            Self::Trialing(Trialing::Reverse {
+            Self::Free { failed: None, .. }
+            | Self::Trialing(Trialing::Reverse { failed: None, .. }) => None,
+            Self::Free {
+                failed: Some(ended),
+                ..
+            }
+            | Self::Trialing(Trialing::Reverse {
                 failed: Some(ended),
                 ..
             })
@@ -209,10 +223,11 @@ impl Subscription {
     #[must_use]
     pub const fn ended(&self) -> Option<&Ended> {
         match self {
-            Self::Trialing(Trialing::Reverse { failed, .. }) => failed.as_ref(),
+            Self::Free { failed, .. } | Self::Trialing(Trialing::Reverse { failed, .. }) => {
+                failed.as_ref()
+            }
             Self::Canceled(ended) | Self::Expired(ended) => Some(ended),
-            Self::Free { .. }
-            | Self::Trialing(Trialing::Purchased(_))
+            Self::Trialing(Trialing::Purchased(_))
             | Self::PendingPayment(_)
             | Self::Active(_)
             | Self::PastDue(_)
@@ -226,7 +241,7 @@ impl Subscription {
     pub const fn reverse(&self) -> Option<&Trial> {
         match self {
             Self::Trialing(Trialing::Reverse { trial, .. }) => Some(trial),
-            Self::PendingPayment(pending) => pending.trial.as_ref(),
+            Self::PendingPayment(pending) => pending.meanwhile.trial(),
             Self::Free { .. }
             | Self::Trialing(Trialing::Purchased(_))
             | Self::Active(_)
@@ -235,6 +250,32 @@ impl Subscription {
             | Self::Paused(_)
             | Self::Canceled(_)
             | Self::Expired(_) => None,
+        }
+    }
+
+    /// Whether the free plan is what it has, also while a purchase is pending.
+    #[must_use]
+    pub const fn is_free(&self) -> bool {
+        match self {
+            Self::Free { .. } => true,
+            Self::PendingPayment(pending) => matches!(pending.meanwhile, Meanwhile::Free { .. }),
+            Self::Trialing(_)
+            | Self::Active(_)
+            | Self::PastDue(_)
+            | Self::Unpaid(_)
+            | Self::Paused(_)
+            | Self::Canceled(_)
+            | Self::Expired(_) => false,
+        }
+    }
+}
+
+impl Meanwhile {
+    #[must_use]
+    pub const fn trial(&self) -> Option<&Trial> {
+        match self {
+            Self::Trial(trial) => Some(trial),
+            Self::Nothing | Self::Free { .. } => None,
         }
     }
 }

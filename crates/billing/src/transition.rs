@@ -11,8 +11,8 @@ use thiserror::Error;
 use tollgate_primitives::Timestamp;
 
 use crate::{
-    Bought, Ended, PastDue, PendingPayment, ProviderStatus, ScheduledCancellation, Snapshot, Stamp,
-    Subscription, SubscriptionId, Trial, Trialing, Unpaid,
+    Bought, Ended, Meanwhile, PastDue, PendingPayment, ProviderStatus, ScheduledCancellation,
+    Snapshot, Stamp, Subscription, SubscriptionId, Trialing, Unpaid,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -308,14 +308,21 @@ fn next_state(current: Option<&Subscription>, snapshot: &Snapshot) -> Subscripti
     let bought = bought(current, snapshot);
     match snapshot.status {
         ProviderStatus::Incomplete => {
-            let trial = current.and_then(Subscription::reverse).cloned();
-            Subscription::PendingPayment(PendingPayment { bought, trial })
+            let meanwhile = meanwhile(current);
+            Subscription::PendingPayment(PendingPayment { bought, meanwhile })
         }
         ProviderStatus::IncompleteExpired => {
             let ended = ended(bought, snapshot);
-            match current.and_then(Subscription::reverse).cloned() {
-                Some(trial) => resume_trial(trial, ended),
-                None => Subscription::Expired(ended),
+            match meanwhile(current) {
+                Meanwhile::Nothing => Subscription::Expired(ended),
+                Meanwhile::Trial(trial) => Subscription::Trialing(Trialing::Reverse {
+                    trial,
+                    failed: Some(ended),
+                }),
+                Meanwhile::Free { since } => Subscription::Free {
+                    since,
+                    failed: Some(ended),
+                },
             }
         }
         ProviderStatus::Trialing => Subscription::Trialing(Trialing::Purchased(bought)),
@@ -343,11 +350,24 @@ fn next_state(current: Option<&Subscription>, snapshot: &Snapshot) -> Subscripti
     }
 }
 
-fn resume_trial(trial: Trial, failed: Ended) -> Subscription {
-    Subscription::Trialing(Trialing::Reverse {
-        trial,
-        failed: Some(failed),
-    })
+fn meanwhile(current: Option<&Subscription>) -> Meanwhile {
+    match current {
+        Some(Subscription::Free { since, .. }) => Meanwhile::Free { since: *since },
+        Some(Subscription::Trialing(Trialing::Reverse { trial, .. })) => {
+            Meanwhile::Trial(trial.clone())
+        }
+        Some(Subscription::PendingPayment(pending)) => pending.meanwhile.clone(),
+        Some(
+            Subscription::Trialing(Trialing::Purchased(_))
+            | Subscription::Active(_)
+            | Subscription::PastDue(_)
+            | Subscription::Unpaid(_)
+            | Subscription::Paused(_)
+            | Subscription::Canceled(_)
+            | Subscription::Expired(_),
+        )
+        | None => Meanwhile::Nothing,
+    }
 }
 
 fn bought(current: Option<&Subscription>, snapshot: &Snapshot) -> Bought {

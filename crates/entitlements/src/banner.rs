@@ -66,8 +66,8 @@ pub fn trial_banner(standing: &Standing, now: Timestamp) -> Option<Banner> {
         Subscription::Trialing(Trialing::Reverse { trial, .. }) => Some(during(trial.period, now)),
         Subscription::Trialing(Trialing::Purchased(bought)) => Some(during(bought.period, now)),
         Subscription::PendingPayment(pending) => pending
-            .trial
-            .as_ref()
+            .meanwhile
+            .trial()
             .map(|trial| during(trial.period, now)),
         Subscription::Active(_) => Some(lasting(BannerStage::Paid)),
         Subscription::PastDue(_) | Subscription::Unpaid(_) => Some(lasting(BannerStage::PastDue)),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate_billing::{
-    Access, AfterEnd, Basis, Bought, Ended, Grant, Interval, Locked, PastDue, PendingPayment,
-    Period, Policy, PriceId, Stamp, Standing, Subscription, SubscriptionId, Trial, Trialing,
-    Unpaid, access,
+    Access, AfterEnd, Basis, Bought, Ended, Grant, Interval, Locked, Meanwhile, PastDue,
+    PendingPayment, Period, Policy, PriceId, Stamp, Standing, Subscription, SubscriptionId, Trial,
+    Trialing, Unpaid, access,
 };
 use tollgate_primitives::{PlanKey, Timestamp};
 
@@ -99,7 +99,10 @@ fn trial(end: Timestamp) -> Trial {
 /// Every kind of subscription, whose trial or period ends at `end`.
 fn subscriptions(end: Timestamp) -> Vec<Subscription> {
     vec![
-        Subscription::Free { since: at(0) },
+        Subscription::Free {
+            since: at(0),
+            failed: None,
+        },
         Subscription::Trialing(Trialing::Reverse {
             trial: trial(end),
             failed: None,
@@ -111,11 +114,15 @@ fn subscriptions(end: Timestamp) -> Vec<Subscription> {
         Subscription::Trialing(Trialing::Purchased(bought(end))),
         Subscription::PendingPayment(PendingPayment {
             bought: bought(end),
-            trial: None,
+            meanwhile: Meanwhile::Nothing,
         }),
         Subscription::PendingPayment(PendingPayment {
             bought: bought(end),
-            trial: Some(trial(end)),
+            meanwhile: Meanwhile::Trial(trial(end)),
+        }),
+        Subscription::PendingPayment(PendingPayment {
+            bought: bought(end),
+            meanwhile: Meanwhile::Free { since: at(0) },
         }),
         Subscription::Active(bought(end)),
         Subscription::PastDue(PastDue {

@@ -3,8 +3,8 @@
 
 use sea_orm::{ConnectionTrait, Value, prelude::DateTimeUtc};
 use tollgate_billing::{
-    Bought, Ended, Interval, PastDue, PendingPayment, Period, PriceId, ScheduledCancellation,
-    Stamp, Subscription, SubscriptionId, Trial, Trialing, Unpaid,
+    Bought, Ended, Interval, Meanwhile, PastDue, PendingPayment, Period, PriceId,
+    ScheduledCancellation, Stamp, Subscription, SubscriptionId, Trial, Trialing, Unpaid,
 };
 use tollgate_primitives::{AccountId, PlanKey, Timestamp};
 use tollgate_use_cases::ports::StoreError;
@@ -154,7 +154,10 @@ pub(crate) fn from_row(row: &SubscriptionRow) -> Result<Subscription, StoreError
     let since = || TABLE.present("since", TABLE.timestamp("since", row.since)?);
     let ended = || ended_from_row(row)?.ok_or_else(|| TABLE.corrupt("ended_at", "is null"));
     match row.status.as_str() {
-        "free" => Ok(Subscription::Free { since: since()? }),
+        "free" => Ok(Subscription::Free {
+            since: since()?,
+            failed: ended_from_row(row)?,
+        }),
         "trialing" => Ok(Subscription::Trialing(match trial_from_row(row)? {
             Some(trial) => Trialing::Reverse {
                 trial,
@@ -164,7 +167,7 @@ pub(crate) fn from_row(row: &SubscriptionRow) -> Result<Subscription, StoreError
         })),
         "pending_payment" => Ok(Subscription::PendingPayment(PendingPayment {
             bought: bought()?,
-            trial: trial_from_row(row)?,
+            meanwhile: meanwhile_from_row(row)?,
         })),
         "active" => Ok(Subscription::Active(bought()?)),
         "past_due" => Ok(Subscription::PastDue(PastDue {
@@ -232,6 +235,13 @@ fn trial_from_row(row: &SubscriptionRow) -> Result<Option<Trial>, StoreError> {
     }))
 }
 
+fn meanwhile_from_row(row: &SubscriptionRow) -> Result<Meanwhile, StoreError> {
+    if let Some(since) = TABLE.timestamp("since", row.since)? {
+        return Ok(Meanwhile::Free { since });
+    }
+    Ok(trial_from_row(row)?.map_or(Meanwhile::Nothing, Meanwhile::Trial))
+}
+
 fn ended_from_row(row: &SubscriptionRow) -> Result<Option<Ended>, StoreError> {
     let Some(ended_at) = TABLE.timestamp("ended_at", row.ended_at)? else {
         return Ok(None);
@@ -258,15 +268,23 @@ pub(crate) fn to_row(subscription: &Subscription) -> SubscriptionRow {
     };
     let at = |instant: Timestamp| Some(instant.as_datetime());
     match subscription {
-        Subscription::Free { since } => SubscriptionRow {
+        Subscription::Free { since, failed } => SubscriptionRow {
             since: at(*since),
+            ended_at: failed.as_ref().map(|failed| failed.ended_at.as_datetime()),
             ..row
         },
         Subscription::Trialing(Trialing::Reverse { trial, failed }) => SubscriptionRow {
             ended_at: failed.as_ref().map(|failed| failed.ended_at.as_datetime()),
-            ..with_trial(row, Some(trial))
+            ..with_trial(row, trial)
         },
-        Subscription::PendingPayment(pending) => with_trial(row, pending.trial.as_ref()),
+        Subscription::PendingPayment(pending) => match &pending.meanwhile {
+            Meanwhile::Nothing => row,
+            Meanwhile::Trial(trial) => with_trial(row, trial),
+            Meanwhile::Free { since } => SubscriptionRow {
+                since: at(*since),
+                ..row
+            },
+        },
         Subscription::PastDue(debt) => SubscriptionRow {
             since: at(debt.since),
             failed_attempt: Some(debt.attempt.into()),
@@ -318,11 +336,11 @@ fn bought_to_row(bought: &Bought) -> SubscriptionRow {
     }
 }
 
-fn with_trial(row: SubscriptionRow, trial: Option<&Trial>) -> SubscriptionRow {
+fn with_trial(row: SubscriptionRow, trial: &Trial) -> SubscriptionRow {
     SubscriptionRow {
-        trial_plan: trial.map(|trial| plan(&trial.plan)),
-        trial_start: trial.map(|trial| trial.period.start().as_datetime()),
-        trial_end: trial.map(|trial| trial.period.end().as_datetime()),
+        trial_plan: Some(plan(&trial.plan)),
+        trial_start: Some(trial.period.start().as_datetime()),
+        trial_end: Some(trial.period.end().as_datetime()),
         ..row
     }
 }
@@ -349,6 +367,14 @@ mod tests {
 
     fn trials() -> impl Strategy<Value = Trial> {
         (plans(), periods()).prop_map(|(plan, period)| Trial { plan, period })
+    }
+
+    fn meanwhiles() -> impl Strategy<Value = Meanwhile> {
+        prop_oneof![
+            Just(Meanwhile::Nothing),
+            trials().prop_map(Meanwhile::Trial),
+            instants().prop_map(|since| Meanwhile::Free { since }),
+        ]
     }
 
     fn plans() -> impl Strategy<Value = PlanKey> {
@@ -385,13 +411,14 @@ mod tests {
 
     fn subscriptions() -> impl Strategy<Value = Subscription> {
         prop_oneof![
-            instants().prop_map(|since| Subscription::Free { since }),
+            (instants(), option::of(ends()))
+                .prop_map(|(since, failed)| Subscription::Free { since, failed }),
             (trials(), option::of(ends())).prop_map(|(trial, failed)| {
                 Subscription::Trialing(Trialing::Reverse { trial, failed })
             }),
             purchases().prop_map(|bought| Subscription::Trialing(Trialing::Purchased(bought))),
-            (purchases(), option::of(trials())).prop_map(|(bought, trial)| {
-                Subscription::PendingPayment(PendingPayment { bought, trial })
+            (purchases(), meanwhiles()).prop_map(|(bought, meanwhile)| {
+                Subscription::PendingPayment(PendingPayment { bought, meanwhile })
             }),
             purchases().prop_map(Subscription::Active),
             (purchases(), instants(), any::<u32>()).prop_map(|(bought, since, attempt)| {

@@ -162,7 +162,7 @@ impl Terms {
                 ..Self::default()
             };
         }
-        let Some(bought) = subscription.bought() else {
+        let Some(bought) = subscription.bought().filter(|_| !subscription.is_free()) else {
             return Self::default();
         };
         Self {

@@ -1,8 +1,9 @@
 //! States and snapshots to test with, on a clock whose second 0 is the start of 2026.
 
 use tollgate_billing::{
-    Bought, Ended, Grant, Interval, PastDue, PendingPayment, Period, PriceId, ProviderStatus,
-    ScheduledCancellation, Snapshot, Stamp, Subscription, SubscriptionId, Trial, Trialing, Unpaid,
+    Bought, Ended, Grant, Interval, Meanwhile, PastDue, PendingPayment, Period, PriceId,
+    ProviderStatus, ScheduledCancellation, Snapshot, Stamp, Subscription, SubscriptionId, Trial,
+    Trialing, Unpaid,
 };
 use tollgate_primitives::{PlanKey, Timestamp};
 
@@ -10,14 +11,16 @@ const SECOND_ZERO: i64 = 1_767_225_600;
 pub(crate) const DAY: i64 = 24 * 60 * 60;
 
 /// Every shape a stored subscription can have.
-pub(crate) const SHAPES: [&str; 13] = [
+pub(crate) const SHAPES: [&str; 15] = [
     "none",
     "free",
+    "free/failed",
     "trial",
     "trial/failed",
     "trialing",
     "pending",
     "pending/trial",
+    "pending/free",
     "active",
     "past_due",
     "unpaid",
@@ -135,17 +138,28 @@ pub(crate) fn state(shape: &str, content: Content) -> Option<Subscription> {
     };
     Some(match shape {
         "none" => return None,
-        "free" => Subscription::Free { since },
+        "free" => Subscription::Free {
+            since,
+            failed: None,
+        },
+        "free/failed" => Subscription::Free {
+            since,
+            failed: Some(ended),
+        },
         "trial" => reverse(None),
         "trial/failed" => reverse(Some(ended)),
         "trialing" => Subscription::Trialing(Trialing::Purchased(bought)),
         "pending" => Subscription::PendingPayment(PendingPayment {
             bought,
-            trial: None,
+            meanwhile: Meanwhile::Nothing,
         }),
         "pending/trial" => Subscription::PendingPayment(PendingPayment {
             bought,
-            trial: Some(trial),
+            meanwhile: Meanwhile::Trial(trial),
+        }),
+        "pending/free" => Subscription::PendingPayment(PendingPayment {
+            bought,
+            meanwhile: Meanwhile::Free { since },
         }),
         "active" => Subscription::Active(bought),
         "past_due" => Subscription::PastDue(PastDue {
@@ -164,12 +178,16 @@ pub(crate) fn state(shape: &str, content: Content) -> Option<Subscription> {
 pub(crate) fn shape(state: Option<&Subscription>) -> &'static str {
     match state {
         None => "none",
-        Some(Subscription::Free { .. }) => "free",
+        Some(Subscription::Free { failed: None, .. }) => "free",
+        Some(Subscription::Free { .. }) => "free/failed",
         Some(Subscription::Trialing(Trialing::Reverse { failed: None, .. })) => "trial",
         Some(Subscription::Trialing(Trialing::Reverse { .. })) => "trial/failed",
         Some(Subscription::Trialing(Trialing::Purchased(_))) => "trialing",
-        Some(Subscription::PendingPayment(PendingPayment { trial: None, .. })) => "pending",
-        Some(Subscription::PendingPayment(_)) => "pending/trial",
+        Some(Subscription::PendingPayment(pending)) => match pending.meanwhile {
+            Meanwhile::Nothing => "pending",
+            Meanwhile::Trial(_) => "pending/trial",
+            Meanwhile::Free { .. } => "pending/free",
+        },
         Some(Subscription::Active(_)) => "active",
         Some(Subscription::PastDue(_)) => "past_due",
         Some(Subscription::Unpaid(_)) => "unpaid",

@@ -155,9 +155,13 @@ pub(crate) fn settled(state: Option<Subscription>) -> Option<Subscription> {
 fn stamp_of(state: &mut Subscription) -> Option<&mut Stamp> {
     use tollgate_billing::Trialing;
     let bought = match state {
-        Subscription::Free { .. }
+        Subscription::Free { failed: None, .. }
         | Subscription::Trialing(Trialing::Reverse { failed: None, .. }) => return None,
-        Subscription::Trialing(Trialing::Reverse {
+        Subscription::Free {
+            failed: Some(ended),
+            ..
+        }
+        | Subscription::Trialing(Trialing::Reverse {
             failed: Some(ended),
             ..
         })

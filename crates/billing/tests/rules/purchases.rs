@@ -163,11 +163,13 @@ fn each_state_buys_or_is_refused_as_written() {
     let written = [
         ("none", Ok(None)),
         ("free", Ok(None)),
+        ("free/failed", Ok(None)),
         ("trial", Ok(kept)),
         ("trial/failed", Ok(kept)),
         ("trialing", Err(PurchaseRefused::AlreadySubscribed)),
         ("pending", Err(PurchaseRefused::PaymentPending)),
         ("pending/trial", Err(PurchaseRefused::PaymentPending)),
+        ("pending/free", Err(PurchaseRefused::PaymentPending)),
         ("active", Err(PurchaseRefused::AlreadySubscribed)),
         ("past_due", Err(PurchaseRefused::FixPaymentFirst)),
         ("unpaid", Err(PurchaseRefused::FixPaymentFirst)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_billing::{
-    Bought, Effect, Ended, Event, Grant, Outcome, PastDue, PendingPayment, Period,
+    Bought, Effect, Ended, Event, Grant, Meanwhile, Outcome, PastDue, PendingPayment, Period,
     ScheduledCancellation, Snapshot, Stamp, Standing, Subscription, Trial, Trialing, Unpaid,
 };
 use tollgate_primitives::Timestamp;
@@ -78,6 +78,18 @@ impl Shifted for Trial {
     }
 }
 
+impl Shifted for Meanwhile {
+    fn shifted(&self, by: u32) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Trial(trial) => Self::Trial(trial.shifted(by)),
+            Self::Free { since } => Self::Free {
+                since: since.shifted(by),
+            },
+        }
+    }
+}
+
 impl Shifted for Ended {
     fn shifted(&self, by: u32) -> Self {
         Self {
@@ -90,8 +102,9 @@ impl Shifted for Ended {
 impl Shifted for Subscription {
     fn shifted(&self, by: u32) -> Self {
         match self {
-            Self::Free { since } => Self::Free {
+            Self::Free { since, failed } => Self::Free {
                 since: since.shifted(by),
+                failed: failed.shifted(by),
             },
             Self::Trialing(Trialing::Reverse { trial, failed }) => {
                 Self::Trialing(Trialing::Reverse {
@@ -104,7 +117,7 @@ impl Shifted for Subscription {
             }
             Self::PendingPayment(pending) => Self::PendingPayment(PendingPayment {
                 bought: pending.bought.shifted(by),
-                trial: pending.trial.shifted(by),
+                meanwhile: pending.meanwhile.shifted(by),
             }),
             Self::Active(bought) => Self::Active(bought.shifted(by)),
             Self::PastDue(debt) => Self::PastDue(PastDue {

@@ -27,6 +27,8 @@ none:     a1 active, a2 active 4, a2 active 5, a3 active 2                     =
 none:     a1 active, a3 canceled, b3 active, b4 active 5                       => active
 none:     a1 active, a3 canceled, b5 active, b7 lost canceled                  => canceled
 none:     a1 active, a2 paused, a2 active, a5 paused                           => paused
+free:     a1 incomplete, a3 incomplete_expired                                  => free/failed
+free:     a1 incomplete, a2 incomplete_expired, b3 incomplete, b4 paid, b4 active => active
 free:     a1 trialing, a4 past_due, a4 failed 1, a9 canceled                   => canceled
 canceled: b1 active, b2 canceled, c2 incomplete, c2 active, c2 paid            => active
 ";

@@ -153,6 +153,19 @@ fn the_free_plan_is_active_and_no_revenue() {
 }
 
 #[test]
+fn the_free_plan_goes_on_while_a_purchase_is_pending_and_after_it_fails() {
+    for shape in ["pending/free", "free/failed"] {
+        let standing = Standing {
+            subscription: state(shape, Content::as_of(0)),
+            grant: None,
+        };
+        assert_eq!(wire_status(&standing, at(0)).unwrap().as_str(), "active");
+        assert_eq!(access(&standing, at(0), LOCK), Access::Free, "{shape}");
+        assert!(!is_paid(&standing, at(0)));
+    }
+}
+
+#[test]
 fn the_end_of_a_grant_shows_the_providers_state_again() {
     let standing = Standing {
         grant: Some(grant(Some(at(TOLD + 10)))),

@@ -14,11 +14,15 @@ use crate::given::{Content, SHAPES, STATUSES, at, bought, shape, snapshot, stamp
 
 const OBSERVED: &str = "
 state                         id    stamp       seats   | incomplete    incomplete_expired trialing active past_due unpaid paused canceled
-none,free                     *     *           *       | pending       expired            trialing active past_due unpaid paused canceled
+none                          *     *           *       | pending       expired            trialing active past_due unpaid paused canceled
+free                          *     *           *       | pending/free  free/failed        trialing active past_due unpaid paused canceled
 trial                         *     *           *       | pending/trial trial/failed       trialing active past_due unpaid paused canceled
 trial/failed                  same  *           *       | .             .                  .        .      .        .      .      .
 trial/failed                  other older,equal *       | ?             ?                  ?        ?      ?        ?      ?      ?
 trial/failed                  other newer       *       | pending/trial trial/failed       trialing active past_due unpaid paused canceled
+free/failed                   same  *           *       | .             .                  .        .      .        .      .      .
+free/failed                   other older,equal *       | ?             ?                  ?        ?      ?        ?      ?      ?
+free/failed                   other newer       *       | pending/free  free/failed        trialing active past_due unpaid paused canceled
 trialing                      same  older       *       | .             expired            .        .      .        .      .      canceled
 trialing                      same  equal       same    | ?             expired            .        ?      ?        ?      ?      canceled
 trialing                      same  equal       changed | ?             expired            ?        ?      ?        ?      ?      canceled
@@ -31,6 +35,10 @@ pending/trial                 same  older       *       | .             trial/fa
 pending/trial                 same  equal       same    | .             trial/failed       ?        ?      ?        ?      ?      canceled
 pending/trial                 same  equal       changed | ?             trial/failed       ?        ?      ?        ?      ?      canceled
 pending/trial                 same  newer       *       | pending/trial trial/failed       trialing active past_due unpaid paused canceled
+pending/free                  same  older       *       | .             free/failed        .        .      .        .      .      canceled
+pending/free                  same  equal       same    | .             free/failed        ?        ?      ?        ?      ?      canceled
+pending/free                  same  equal       changed | ?             free/failed        ?        ?      ?        ?      ?      canceled
+pending/free                  same  newer       *       | pending/free  free/failed        trialing active past_due unpaid paused canceled
 active                        same  older       *       | .             expired            .        .      .        .      .      canceled
 active                        same  equal       same    | ?             expired            ?        .      ?        ?      ?      canceled
 active                        same  equal       changed | ?             expired            ?        ?      ?        ?      ?      canceled
@@ -49,6 +57,7 @@ paused                        same  equal       changed | ?             expired 
 paused                        same  newer       *       | pending       expired            trialing active past_due unpaid paused canceled
 trialing,pending              other *           *       | ?             .                  ?        ?      ?        ?      ?      .
 pending/trial,active          other *           *       | ?             .                  ?        ?      ?        ?      ?      .
+pending/free                  other *           *       | ?             .                  ?        ?      ?        ?      ?      .
 past_due,unpaid,paused        other *           *       | ?             .                  ?        ?      ?        ?      ?      .
 canceled,expired              same  *           *       | .             .                  .        .      .        .      .      .
 canceled,expired              other older,equal *       | ?             ?                  ?        ?      ?        ?      ?      ?
@@ -57,11 +66,15 @@ canceled,expired              other newer       *       | pending       expired 
 
 const READ: &str = "
 state                         id    stamp       seats   | incomplete    incomplete_expired trialing active past_due unpaid paused canceled
-none,free                     *     *           *       | pending       expired            trialing active past_due unpaid paused canceled
+none                          *     *           *       | pending       expired            trialing active past_due unpaid paused canceled
+free                          *     *           *       | pending/free  free/failed        trialing active past_due unpaid paused canceled
 trial                         *     *           *       | pending/trial trial/failed       trialing active past_due unpaid paused canceled
 trial/failed                  same  *           *       | .             .                  .        .      .        .      .      .
 trial/failed                  other older,equal *       | pending/trial .                  trialing active past_due unpaid paused .
 trial/failed                  other newer       *       | pending/trial trial/failed       trialing active past_due unpaid paused canceled
+free/failed                   same  *           *       | .             .                  .        .      .        .      .      .
+free/failed                   other older,equal *       | pending/free  .                  trialing active past_due unpaid paused .
+free/failed                   other newer       *       | pending/free  free/failed        trialing active past_due unpaid paused canceled
 trialing                      same  older       *       | .             expired            .        .      .        .      .      canceled
 trialing                      same  equal,newer same    | pending       expired            .        active past_due unpaid paused canceled
 trialing                      same  equal,newer changed | pending       expired            trialing active past_due unpaid paused canceled
@@ -71,6 +84,9 @@ pending                       same  equal,newer changed | pending       expired 
 pending/trial                 same  older       *       | .             trial/failed       .        .      .        .      .      canceled
 pending/trial                 same  equal,newer same    | .             trial/failed       trialing active past_due unpaid paused canceled
 pending/trial                 same  equal,newer changed | pending/trial trial/failed       trialing active past_due unpaid paused canceled
+pending/free                  same  older       *       | .             free/failed        .        .      .        .      .      canceled
+pending/free                  same  equal,newer same    | .             free/failed        trialing active past_due unpaid paused canceled
+pending/free                  same  equal,newer changed | pending/free  free/failed        trialing active past_due unpaid paused canceled
 active                        same  older       *       | .             expired            .        .      .        .      .      canceled
 active                        same  equal,newer same    | pending       expired            trialing .      past_due unpaid paused canceled
 active                        same  equal,newer changed | pending       expired            trialing active past_due unpaid paused canceled
@@ -85,6 +101,7 @@ paused                        same  equal,newer same    | pending       expired 
 paused                        same  equal,newer changed | pending       expired            trialing active past_due unpaid paused canceled
 trialing,pending              other *           *       | second        .                  second   second second   second second .
 pending/trial,active          other *           *       | second        .                  second   second second   second second .
+pending/free                  other *           *       | second        .                  second   second second   second second .
 past_due,unpaid,paused        other *           *       | second        .                  second   second second   second second .
 canceled,expired              same  *           *       | .             .                  .        .      .        .      .      .
 canceled,expired              other older,equal *       | pending       .                  trialing active past_due unpaid paused .
@@ -95,15 +112,17 @@ canceled,expired              other newer       *       | pending       expired 
 const PAYMENT_FAILED: &str = "
 state                         id    stamp       | next                told
 none,free,trial               *     *           | unknown             unknown
-trial/failed                  same  *           | .                   .
+trial/failed,free/failed      same  *           | .                   .
 trialing,active               same  older       | .                   .
 trialing,active               same  equal       | ?                   ?
 trialing,active               same  newer       | past_due+warning    past_due+warning
 past_due                      same  *           | past_due+warning    .
 pending,pending/trial         same  *           | .                   .
+pending/free                  same  *           | .                   .
 unpaid,paused                 same  *           | .                   .
 canceled,expired              same  *           | .                   .
 trial/failed,trialing         other *           | unknown             unknown
+free/failed,pending/free      other *           | unknown             unknown
 pending,pending/trial,active  other *           | unknown             unknown
 past_due,unpaid,paused        other *           | unknown             unknown
 canceled,expired              other *           | unknown             unknown
@@ -113,12 +132,15 @@ const PAYMENT_SUCCEEDED: &str = "
 state                         id    | older    equal    newer
 none,free,trial               *     | unknown  unknown  unknown
 trial/failed,trialing         same  | .        .        .
+free/failed                   same  | .        .        .
 pending,pending/trial         same  | .        ?        active
+pending/free                  same  | .        ?        active
 active                        same  | .        .        active
 past_due                      same  | .        ?        active
 unpaid,paused                 same  | .        .        .
 canceled,expired              same  | .        .        .
 trial/failed,trialing         other | unknown  unknown  unknown
+free/failed,pending/free      other | unknown  unknown  unknown
 pending,pending/trial,active  other | unknown  unknown  unknown
 past_due,unpaid,paused        other | unknown  unknown  unknown
 canceled,expired              other | unknown  unknown  unknown
@@ -129,11 +151,13 @@ const TRIAL_WILL_END: &str = "
 state                         id    | ahead    over
 none,free,trial               *     | unknown  unknown
 trialing                      same  | notice   .
-trial/failed                  same  | .        .
+trial/failed,free/failed      same  | .        .
 pending,pending/trial,active  same  | .        .
+pending/free                  same  | .        .
 past_due,unpaid,paused        same  | .        .
 canceled,expired              same  | .        .
 trial/failed,trialing         other | unknown  unknown
+free/failed,pending/free      other | unknown  unknown
 pending,pending/trial,active  other | unknown  unknown
 past_due,unpaid,paused        other | unknown  unknown
 canceled,expired              other | unknown  unknown

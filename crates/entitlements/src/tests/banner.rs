@@ -51,9 +51,15 @@ fn every_other_state_has_one_banner_or_none() {
     for subscription in subscriptions(at(DAY)) {
         let expected = match &subscription {
             Subscription::Free { .. }
-            | Subscription::PendingPayment(PendingPayment { trial: None, .. }) => None,
+            | Subscription::PendingPayment(PendingPayment {
+                meanwhile: Meanwhile::Nothing | Meanwhile::Free { .. },
+                ..
+            }) => None,
             Subscription::Trialing(_)
-            | Subscription::PendingPayment(PendingPayment { trial: Some(_), .. })
+            | Subscription::PendingPayment(PendingPayment {
+                meanwhile: Meanwhile::Trial(_),
+                ..
+            })
             | Subscription::Paused(_)
             | Subscription::Expired(_) => Some((Expired, None)),
             Subscription::Active(_) => Some((Paid, None)),

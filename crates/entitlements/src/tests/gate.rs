@@ -192,15 +192,16 @@ fn holds(basis: Basis, standing: &Standing, now: Timestamp, policy: Policy) -> b
     match (basis, &standing.subscription) {
         (Basis::Complimentary, _) => standing.grant.as_ref().is_some_and(|g| g.holds_at(now)),
         (Basis::Paid, Some(Subscription::Active(_)))
-        | (Basis::Grace, Some(Subscription::PastDue(_)))
-        | (Basis::Free, Some(Subscription::Free { .. })) => true,
+        | (Basis::Grace, Some(Subscription::PastDue(_))) => true,
         (Basis::Trial, Some(Subscription::Trialing(Trialing::Purchased(bought)))) => {
             now < bought.period.end()
         }
         (Basis::Trial, Some(subscription)) => subscription
             .reverse()
             .is_some_and(|trial| now < trial.period.end()),
-        (Basis::Free, Some(_)) => policy.after_end == AfterEnd::Free,
+        (Basis::Free, Some(subscription)) => {
+            subscription.is_free() || policy.after_end == AfterEnd::Free
+        }
         (Basis::ReadOnly, Some(_)) => policy.after_end == AfterEnd::Lock,
         _ => false,
     }

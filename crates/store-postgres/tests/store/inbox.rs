@@ -157,7 +157,7 @@ async fn a_purchase_stays_open_while_its_first_payment_is_pending() {
     reserve(&bench).await;
     let pending = Subscription::PendingPayment(tollgate_billing::PendingPayment {
         bought: bought(1, 7),
-        trial: None,
+        meanwhile: tollgate_billing::Meanwhile::Nothing,
     });
     conclude(&bench, &notice("evt_1", described(1)), Some(&pending)).await;
     assert_eq!(

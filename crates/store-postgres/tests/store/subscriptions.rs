@@ -1,6 +1,6 @@
 use tollgate_billing::{
-    Bought, Ended, PastDue, PendingPayment, Period, ScheduledCancellation, Subscription, Trial,
-    Trialing, Unpaid,
+    Bought, Ended, Meanwhile, PastDue, PendingPayment, Period, ScheduledCancellation, Subscription,
+    Trial, Trialing, Unpaid,
 };
 
 use crate::support::{at, bench, bought, later, now, plan};
@@ -29,7 +29,14 @@ fn every_variant() -> Vec<Subscription> {
     };
     let bought = bought(1, 7);
     vec![
-        Subscription::Free { since: now() },
+        Subscription::Free {
+            since: now(),
+            failed: None,
+        },
+        Subscription::Free {
+            since: now(),
+            failed: Some(ended()),
+        },
         Subscription::Trialing(Trialing::Reverse {
             trial: trial(),
             failed: None,
@@ -41,11 +48,15 @@ fn every_variant() -> Vec<Subscription> {
         Subscription::Trialing(Trialing::Purchased(bought.clone())),
         Subscription::PendingPayment(PendingPayment {
             bought: bought.clone(),
-            trial: None,
+            meanwhile: Meanwhile::Nothing,
         }),
         Subscription::PendingPayment(PendingPayment {
             bought: bought.clone(),
-            trial: Some(trial()),
+            meanwhile: Meanwhile::Trial(trial()),
+        }),
+        Subscription::PendingPayment(PendingPayment {
+            bought: bought.clone(),
+            meanwhile: Meanwhile::Free { since: at(3) },
         }),
         Subscription::Active(bought.clone()),
         Subscription::Active(leaving),
