@@ -1,1 +1,21 @@
-//! End-to-end tests.
+//! The API from outside: real HTTP, a real `PostgreSQL` for each test, a stateful stand-in for Stripe.
+//! The tree of tests is that of the URLs; what concerns every route stands beside it.
+
+#![cfg(test)]
+
+mod world;
+
+mod auth;
+mod bad_input;
+mod billing;
+mod config;
+mod configuration;
+mod crash;
+mod gate;
+mod guards;
+mod main_job;
+mod openapi;
+mod ops;
+mod plans;
+mod two_nodes;
+mod webhooks;

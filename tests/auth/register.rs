@@ -1,0 +1,358 @@
+//! POST /auth/register
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_mailbox::Behaviour;
+use tollgate_testkit::burst;
+
+use crate::world::{PASSWORD, Setup, World, raw_post, redacted, registration};
+
+#[tokio::test]
+async fn a_person_signs_up_and_is_signed_in() {
+    let world = World::start().await;
+    let answer = world
+        .post("/auth/register")
+        .json(&registration("Ada"))
+        .send()
+        .await;
+    insta::assert_snapshot!(answer, @r#"
+    201
+    {
+      "access_token": "[access token]",
+      "account_id": "[id]",
+      "account_role": "owner",
+      "created_at": "2027-01-04T09:00:00Z",
+      "email": "ada@example.com",
+      "email_verified_at": null,
+      "expires_in": 900,
+      "id": "[id]",
+      "is_super_admin": false,
+      "memberships": [
+        {
+          "account_id": "[id]",
+          "account_name": "Ada",
+          "role": "owner"
+        }
+      ],
+      "name": "Ada",
+      "onboarding_dismissed": false,
+      "onboarding_step_completed": 0,
+      "pending_kept_banner": false,
+      "refresh_token": "[refresh token]",
+      "token_type": "bearer"
+    }
+    "#);
+    world.drain().await;
+    insta::assert_snapshot!(world.mails_to("ada@example.com").join("\n\n"), @r"
+    Confirm your e-mail address for Tollgate
+
+    Hello Ada,
+
+    Please confirm that this address is yours, so that nobody else can use it with Tollgate. The link works once, for 24 hours.
+
+    Confirm the address:
+    http://app.test/verify-email?token=[token]
+
+    If you did not sign up, you need not do anything.
+
+    -- 
+    Tollgate
+    ");
+}
+
+#[tokio::test]
+async fn what_the_person_says_of_the_company_names_the_account() {
+    let world = World::start().await;
+    let mut body = registration("Ada");
+    body["company_name"] = json!("  Analytical Engines ");
+    body["plan"] = json!("starter");
+    let user = world
+        .post("/auth/register")
+        .json(&body)
+        .send()
+        .await
+        .ok(201);
+    assert_eq!(user["memberships"][0]["account_name"], "Analytical Engines");
+}
+
+#[tokio::test]
+async fn an_address_is_taken_in_every_spelling() {
+    let world = World::start().await;
+    world.person("Ada").await;
+    world.drain().await;
+    let before = world.rows().await;
+    for spelling in ["ada@example.com", "ADA@Example.COM", " ada@example.com "] {
+        let mut body = registration("Eve");
+        body["email"] = json!(spelling);
+        let answer = world.post("/auth/register").json(&body).send().await;
+        assert_eq!(
+            answer.refusal(),
+            (409, "email_taken".to_owned()),
+            "{spelling:?}"
+        );
+    }
+    assert_eq!(world.rows().await, before);
+}
+
+#[tokio::test]
+async fn of_fifty_at_once_one_gets_the_address() {
+    let world = Setup::default().two_nodes().start().await;
+    world.person("Bob").await;
+    world.drain().await;
+    let (before, one) = (world.rows().await, 1);
+    let request = |nth: usize| {
+        let node = world.address(nth % 2);
+        (
+            node,
+            raw_post(
+                node,
+                "/api/v1/auth/register",
+                &[],
+                &registration("Ada").to_string(),
+            ),
+        )
+    };
+    let replies = burst((0..50).map(request).collect()).await.unwrap();
+    let signed_up = replies.iter().filter(|reply| reply.status == 201).count();
+    let taken = replies
+        .iter()
+        .filter(|reply| reply.body.contains("email_taken"))
+        .count();
+    assert_eq!((signed_up, taken), (1, 49), "{replies:?}");
+    world.drain().await;
+    let after = world.rows().await;
+    for table in [
+        "users",
+        "accounts",
+        "memberships",
+        "subscriptions",
+        "auth_sessions",
+    ] {
+        let table = format!("public.{table}");
+        assert_eq!(after[&table], before[&table] + one, "{table}");
+    }
+    assert_eq!(world.mails_to("ada@example.com").len(), 1);
+}
+
+#[tokio::test]
+async fn a_mailbox_gets_one_trial() {
+    let world = World::start().await;
+    world.person("Ada").await;
+    let again = world.person("Ada+again").await;
+    let state = world.get("/billing/state").by(&again).send().await;
+    insta::assert_snapshot!(state, @r#"
+    404
+    {
+      "detail": {
+        "error": "no_subscription",
+        "message": "This account has no subscription; pick a plan.",
+        "upgrade_url": "/account/billing/select-plan"
+      }
+    }
+    "#);
+    let gate = world.get("/gate").by(&again).send().await;
+    insta::assert_snapshot!(gate, @r#"
+    402
+    {
+      "detail": {
+        "error": "no_subscription",
+        "message": "This account has no subscription; pick a plan.",
+        "upgrade_url": "/account/billing/select-plan"
+      }
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn of_twenty_spellings_of_one_mailbox_at_once_one_gets_the_trial() {
+    let world = Setup::default().two_nodes().start().await;
+    let request = |nth: usize| {
+        let node = world.address(nth % 2);
+        let body = registration(&format!("Ada+{nth}")).to_string();
+        (node, raw_post(node, "/api/v1/auth/register", &[], &body))
+    };
+    let replies = burst((0..20).map(request).collect()).await.unwrap();
+    assert!(
+        replies.iter().all(|reply| reply.status == 201),
+        "{replies:?}"
+    );
+    assert_eq!(world.count("SELECT count(*) FROM accounts").await, 20);
+    assert_eq!(world.count("SELECT count(*) FROM subscriptions").await, 1);
+}
+
+#[tokio::test]
+async fn without_self_serve_a_code_is_needed() {
+    let world = Setup::default()
+        .set("SELF_SERVE_ENABLED", "false")
+        .start()
+        .await;
+    let before = world.rows().await;
+    let refusal = async |body: Value| {
+        let answer = world.post("/auth/register").json(&body).send().await;
+        let (status, code) = answer.refusal();
+        format!("{status} {code}")
+    };
+    let plain = registration("Ada");
+    assert_eq!(refusal(plain.clone()).await, "400 invite_code_required");
+    let mut with_code = plain.clone();
+    with_code["invite_code"] = json!("TRY-ME");
+    assert_eq!(refusal(with_code).await, "400 invite_code_invalid");
+    let mut with_invitation = plain;
+    with_invitation["account_invite_code"] = json!("0123456789abcdef");
+    assert_eq!(
+        refusal(with_invitation).await,
+        "400 invite_invalid_or_expired_or_revoked"
+    );
+    assert_eq!(world.rows().await, before);
+}
+
+#[tokio::test]
+async fn every_field_that_is_wrong_is_named_at_once() {
+    let world = World::start().await;
+    let body =
+        json!({ "email": "ada", "password": "password12", "name": " ", "company_name": "\u{7}" });
+    let answer = world.post("/auth/register").json(&body).send().await;
+    insta::assert_snapshot!(answer, @r#"
+    422
+    {
+      "detail": {
+        "error": "validation_failed",
+        "fields": [
+          {
+            "code": "invalid_email",
+            "field": "email",
+            "message": "not a valid e-mail address"
+          },
+          {
+            "code": "empty",
+            "field": "name",
+            "message": "enter a name"
+          },
+          {
+            "code": "control_character",
+            "field": "company_name",
+            "message": "a name is one line without control characters"
+          }
+        ],
+        "message": "Correct the fields that are named and send the request again."
+      }
+    }
+    "#);
+    let mut weak = registration("Ada");
+    weak["password"] = json!("ada@example.com");
+    let answer = world.post("/auth/register").json(&weak).send().await;
+    insta::assert_snapshot!(answer, @r#"
+    422
+    {
+      "detail": {
+        "error": "validation_failed",
+        "fields": [
+          {
+            "code": "contains_personal",
+            "field": "password",
+            "message": "this is easy to guess from your name, e-mail address or company"
+          }
+        ],
+        "message": "Correct the fields that are named and send the request again."
+      }
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn t15_an_address_is_one_string_and_one_mailbox() {
+    let world = World::start().await;
+    let before = world.rows().await;
+    for email in [
+        json!(["ada@example.com", "eve@example.com"]),
+        json!({ "$ne": "" }),
+        json!("ada@example.com,eve@example.com"),
+        json!("ada@example.com\neve@example.com"),
+        json!("Ada <ada@example.com>"),
+        json!(null),
+        json!(7),
+    ] {
+        let mut body = registration("Ada");
+        body["email"] = email.clone();
+        let answer = world.post("/auth/register").json(&body).send().await;
+        assert_eq!(
+            answer.refusal(),
+            (422, "validation_failed".to_owned()),
+            "{email}"
+        );
+    }
+    let twice = format!(
+        r#"{{"email":"ada@example.com","email":"eve@example.com","password":"{PASSWORD}","name":"A"}}"#
+    );
+    let answer = world
+        .post("/auth/register")
+        .body("application/json", twice)
+        .send()
+        .await;
+    assert_eq!(answer.refusal(), (400, "malformed_json".to_owned()));
+    assert_eq!(world.rows().await, before);
+    assert!(world.mailbox.messages().is_empty());
+}
+
+#[tokio::test]
+async fn a_plan_must_be_one_of_the_catalog() {
+    let world = World::start().await;
+    let before = world.rows().await;
+    for plan in ["platinum", "", "PRO", "pro'--"] {
+        let mut body = registration("Ada");
+        body["plan"] = json!(plan);
+        let answer = world.post("/auth/register").json(&body).send().await;
+        assert_eq!(
+            answer.refusal(),
+            (400, "invalid_plan".to_owned()),
+            "{plan:?}"
+        );
+    }
+    assert_eq!(world.rows().await, before);
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_down_delays_the_mail_and_nothing_else() {
+    let world = World::start().await;
+    world.mailbox.script(Behaviour::Down);
+    world.person("Ada").await;
+    world.drain().await;
+    assert!(world.mailbox.messages().is_empty());
+    world.mailbox.script(Behaviour::Accept);
+    let mails = world
+        .mailbox
+        .wait_for("ada@example.com", 1, Duration::from_secs(20))
+        .await;
+    assert_eq!(mails.len(), 1);
+}
+
+#[tokio::test]
+async fn t18_the_database_holds_no_token_that_was_handed_out() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.drain().await;
+    let mail = world.mailbox.messages_to(&ada.email).remove(0);
+    let mailed = mail
+        .text
+        .split("token=")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    assert_eq!(redacted(mailed), "[token]");
+    let dump: String = sqlx::query_scalar(
+        "SELECT concat(
+             (SELECT json_agg(u) FROM users u), (SELECT json_agg(s) FROM auth_sessions s),
+             (SELECT json_agg(r) FROM refresh_tokens r), (SELECT json_agg(o) FROM one_time_tokens o),
+             (SELECT json_agg(a) FROM audit_log a), (SELECT json_agg(j) FROM graphile_worker._private_jobs j))",
+    )
+    .fetch_one(world.database.pool())
+    .await
+    .unwrap();
+    assert!(dump.contains("ada@example.com"));
+    for secret in [mailed, PASSWORD, &ada.access, &ada.refresh] {
+        assert!(!dump.contains(secret), "{secret}");
+    }
+}

@@ -1,0 +1,450 @@
+//! POST /billing/checkout-session
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tollgate_testkit::burst;
+
+use crate::world::{DAY, HOUR, Person, SECOND, Setup, World, monthly, raw_post};
+
+const PATH: &str = "/api/v1/billing/checkout-session";
+
+/// The checkout sessions that Stripe has, newest first.
+async fn sessions(world: &World) -> Vec<Value> {
+    let url = format!("{}/v1/checkout/sessions?limit=100", world.sandbox_url());
+    let call = world
+        .fetch(Method::GET, &url)
+        .bearer("sk_test_0123456789abcdef");
+    let list = call.send().await.ok(200);
+    list["data"].as_array().unwrap().clone()
+}
+
+async fn statuses(world: &World) -> Vec<String> {
+    let sessions = sessions(world).await;
+    let status = |session: &Value| session["status"].as_str().unwrap().to_owned();
+    sessions.iter().map(status).collect()
+}
+
+/// How many calls of this kind Stripe got.
+async fn asked(world: &World, method: &str, path: &str) -> usize {
+    let calls = world.ask_sandbox("requests").await;
+    let calls = calls.as_array().unwrap().iter();
+    calls
+        .filter(|call| call["method"] == method && call["path"] == path)
+        .count()
+}
+
+async fn refusal(world: &World, person: &Person, choice: &Value) -> String {
+    let (status, code) = world.open_checkout(person, choice).await.refusal();
+    format!("{status} {code}")
+}
+
+#[tokio::test]
+async fn t85_the_page_asks_for_what_was_chosen_and_nothing_else() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let answer = world.open_checkout(&ada, &monthly("pro", 3)).await;
+    insta::assert_snapshot!(answer, @r#"
+    200
+    {
+      "url": "[sandbox]/checkout/…"
+    }
+    "#);
+    let page = answer.ok(200)["url"].as_str().unwrap().to_owned();
+    let shown = world.fetch(Method::GET, &page).send().await;
+    assert_eq!(shown.status, 200);
+    for part in ["Pro", "$49.00", "$147.00", "ada@example.com"] {
+        assert!(shown.text.contains(part), "{part} in {}", shown.text);
+    }
+    let session = sessions(&world).await.remove(0);
+    assert_eq!(
+        session["success_url"],
+        "http://app.test/account/billing?success=1"
+    );
+    assert_eq!(
+        session["cancel_url"],
+        "http://app.test/account/billing/select-plan"
+    );
+    assert_eq!(session["mode"], "subscription");
+}
+
+#[tokio::test]
+async fn t84_ten_tabs_at_once_open_one_page() {
+    let world = Setup::default().two_nodes().start().await;
+    let ada = world.person("Ada").await;
+    let bearer = format!("Bearer {}", ada.access);
+    let body = monthly("pro", 1).to_string();
+    let request = |nth: usize| {
+        let node = world.address(nth % 2);
+        (
+            node,
+            raw_post(node, PATH, &[("authorization", &bearer)], &body),
+        )
+    };
+    let replies = burst((0..10).map(request).collect()).await.unwrap();
+    assert!(
+        replies.iter().all(|reply| reply.status == 200),
+        "{replies:?}"
+    );
+    let pages: BTreeSet<_> = replies.iter().map(|reply| &reply.body).collect();
+    assert_eq!(pages.len(), 1, "{pages:?}");
+    assert_eq!(statuses(&world).await, ["open"]);
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM purchase_reservations")
+            .await,
+        1
+    );
+    let customers = world.fetch(
+        Method::GET,
+        &format!("{}/v1/customers", world.sandbox_url()),
+    );
+    let customers = customers
+        .bearer("sk_test_0123456789abcdef")
+        .send()
+        .await
+        .ok(200);
+    assert_eq!(customers["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_choice_finds_its_page_and_another_choice_closes_it() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let first = world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    let again = world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    assert_eq!(again, first);
+    for other in [
+        monthly("pro", 2),
+        monthly("starter", 2),
+        json!({ "plan": "starter", "seats": 2, "billing_interval": "annual" }),
+    ] {
+        let opened = world.open_checkout(&ada, &other).await.ok(200);
+        assert_ne!(opened, first, "{other}");
+        world.drain().await;
+        let statuses = statuses(&world).await;
+        assert_eq!(statuses[0], "open", "{other}");
+        assert!(
+            statuses[1..].iter().all(|status| status == "expired"),
+            "{statuses:?}"
+        );
+    }
+    let closed = first["url"].as_str().unwrap();
+    let paid = world
+        .fetch(Method::POST, closed)
+        .form(&[("card", "4242424242424242")])
+        .send()
+        .await;
+    assert_eq!(paid.status, 410);
+}
+
+#[tokio::test]
+async fn a_page_that_is_about_to_end_is_not_handed_out_again() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    let first = world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    world.advance(DAY - HOUR / 10).await;
+    world.sign_in(&mut ada).await;
+    assert_eq!(
+        world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200),
+        first
+    );
+    world.advance(HOUR / 10 - SECOND * 60).await;
+    world.sign_in(&mut ada).await;
+    assert_ne!(
+        world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200),
+        first
+    );
+    world.drain().await;
+    assert_eq!(statuses(&world).await, ["open", "expired"]);
+}
+
+#[tokio::test]
+async fn a_trial_is_passed_on_and_nobody_is_charged_early() {
+    for (days_left, trial_until) in [
+        (14, "Free trial until 2027-01-18 09:00"),
+        (2, "Free trial until 2027-01-18 10:00"),
+        (1, "Free trial until 2027-01-19 10:00"),
+        (0, "Due today"),
+    ] {
+        let world = World::start().await;
+        let mut ada = world.person("Ada").await;
+        world.advance(DAY * (14 - days_left)).await;
+        world.sign_in(&mut ada).await;
+        let answer = world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+        let page = world
+            .fetch(Method::GET, answer["url"].as_str().unwrap())
+            .send()
+            .await;
+        assert!(
+            page.text.contains(trial_until),
+            "{days_left}: {}",
+            page.text
+        );
+        assert_eq!(page.text.contains("Free trial"), days_left > 0);
+    }
+}
+
+#[tokio::test]
+async fn each_plan_that_the_catalog_sells_reaches_stripe_and_no_other() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let plans = world.get("/plans/public").send().await.ok(200);
+    let mut reached = Vec::new();
+    for plan in plans.as_array().unwrap() {
+        let plan = plan["plan"].as_str().unwrap();
+        let before = sessions(&world).await.len();
+        let answer = world.open_checkout(&ada, &monthly(plan, 1)).await;
+        let after = sessions(&world).await.len();
+        assert_eq!(after > before, answer.status == 200, "{plan}");
+        reached.push(match answer.status {
+            200 => format!("{plan}: sold"),
+            _ => format!("{plan}: {}", answer.refusal().1),
+        });
+    }
+    insta::assert_snapshot!(reached.join("\n"), @r"
+    free: tier_not_yet_available
+    starter: sold
+    pro: sold
+    enterprise: tier_not_yet_available
+    ");
+}
+
+#[tokio::test]
+async fn what_cannot_be_bought_is_refused_before_stripe_is_asked() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.tell_sandbox("reset", json!({})).await;
+    let refused = async |choice: Value| refusal(&world, &ada, &choice).await;
+    assert_eq!(refused(monthly("platinum", 1)).await, "400 invalid_plan");
+    assert_eq!(refused(monthly("no plan", 1)).await, "400 invalid_plan");
+    assert_eq!(
+        refused(monthly("free", 1)).await,
+        "400 tier_not_yet_available"
+    );
+    assert_eq!(
+        refused(monthly("enterprise", 1)).await,
+        "400 tier_not_yet_available"
+    );
+    assert_eq!(refused(monthly("pro", 0)).await, "422 validation_failed");
+    assert_eq!(
+        refused(monthly("pro", 10_001)).await,
+        "422 validation_failed"
+    );
+    world
+        .execute("UPDATE plan_billing SET stripe_annual_price_id = NULL, annual_price_cents = NULL")
+        .await;
+    let annual = json!({ "plan": "pro", "seats": 1, "billing_interval": "annual" });
+    assert_eq!(refused(annual).await, "503 billing_not_configured");
+    world
+        .execute("UPDATE accounts SET is_test_cohort = true")
+        .await;
+    assert_eq!(
+        refused(monthly("pro", 1)).await,
+        "403 synthetic_test_cohort"
+    );
+    assert_eq!(world.ask_sandbox("requests").await, json!([]));
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM purchase_reservations")
+            .await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn an_account_needs_a_seat_for_each_member() {
+    let world = World::start().await;
+    let (ada, _bob) = (world.person("Ada").await, world.person("Bob").await);
+    share_accounts(&world).await;
+    let answer = world.open_checkout(&ada, &monthly("pro", 1)).await;
+    insta::assert_snapshot!(answer, @r#"
+    409
+    {
+      "detail": {
+        "error": "seats_below_members",
+        "members": 2,
+        "message": "Take at least as many seats as the account has members."
+      }
+    }
+    "#);
+    world.open_checkout(&ada, &monthly("pro", 2)).await.ok(200);
+}
+
+#[tokio::test]
+async fn only_admins_and_owners_may_buy() {
+    let world = World::start().await;
+    let (ada, _bob) = (world.person("Ada").await, world.person("Bob").await);
+    share_accounts(&world).await;
+    let demote = async |role: &str| {
+        sqlx::query(
+            "UPDATE memberships SET role = $1 WHERE user_id = $2::uuid AND account_id = $3::uuid",
+        )
+        .bind(role)
+        .bind(&ada.id)
+        .bind(&ada.account)
+        .execute(world.database.pool())
+        .await
+        .unwrap();
+    };
+    for role in ["viewer", "engineer"] {
+        demote(role).await;
+        let checkout = world.open_checkout(&ada, &monthly("pro", 2)).await;
+        assert_eq!(
+            checkout.refusal(),
+            (403, "role_required".to_owned()),
+            "{role}"
+        );
+        let portal = world.get("/billing/portal-session").by(&ada).send().await;
+        assert_eq!(
+            portal.refusal(),
+            (403, "role_required".to_owned()),
+            "{role}"
+        );
+    }
+    demote("admin").await;
+    world.open_checkout(&ada, &monthly("pro", 2)).await.ok(200);
+}
+
+/// Makes everybody an owner of every account.
+async fn share_accounts(world: &World) {
+    world
+        .execute(
+            "INSERT INTO memberships SELECT a.id, u.id, 'owner', u.created_at FROM accounts a, users u
+             ON CONFLICT DO NOTHING",
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn whoever_pays_already_is_shown_the_portal() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    world.buy(&ada, "pro").await;
+    let answer = world.open_checkout(&ada, &monthly("starter", 1)).await;
+    insta::assert_snapshot!(answer, @r#"
+    409
+    {
+      "detail": {
+        "error": "already_subscribed",
+        "message": "This account has a subscription; change it in the portal.",
+        "portal": "/api/v1/billing/portal-session"
+      }
+    }
+    "#);
+    let bob = world.person("Bob").await;
+    world.buy_with(&bob, "pro", "4000000000000341").await;
+    world.advance(DAY * 15).await;
+    let mut bob = bob;
+    world.sign_in(&mut bob).await;
+    let answer = world.open_checkout(&bob, &monthly("pro", 1)).await;
+    insta::assert_snapshot!(answer, @r#"
+    409
+    {
+      "detail": {
+        "error": "fix_payment_first",
+        "message": "A payment failed; correct the card in the portal first.",
+        "portal": "/api/v1/billing/portal-session"
+      }
+    }
+    "#);
+    world.sign_in(&mut ada).await;
+    assert_eq!(
+        refusal(&world, &ada, &monthly("pro", 1)).await,
+        "409 already_subscribed"
+    );
+}
+
+#[tokio::test]
+async fn a_complimentary_account_buys_on_purpose_only() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world
+        .execute(
+            "INSERT INTO complimentary_grants (account_id, id, plan, reason, granted_by, granted_at)
+             SELECT account_id, account_id, 'pro', 'a friend', user_id, created_at FROM memberships",
+        )
+        .await;
+    let answer = world.open_checkout(&ada, &monthly("pro", 1)).await;
+    insta::assert_snapshot!(answer, @r#"
+    409
+    {
+      "detail": {
+        "error": "complimentary_account",
+        "message": "This account is complimentary; confirm with confirm_leave_complimentary."
+      }
+    }
+    "#);
+    let mut confirmed = monthly("pro", 1);
+    confirmed["confirm_leave_complimentary"] = json!(true);
+    world.open_checkout(&ada, &confirmed).await.ok(200);
+}
+
+#[tokio::test]
+async fn without_a_provider_nothing_can_be_bought() {
+    let world = Setup::default().without_stripe().start().await;
+    world
+        .execute(
+            "UPDATE plan_billing SET stripe_monthly_price_id = 'price_1', monthly_price_cents = 1,
+             currency = 'usd' WHERE plan = 'pro'",
+        )
+        .await;
+    let ada = world.person("Ada").await;
+    let answer = world.open_checkout(&ada, &monthly("pro", 1)).await;
+    insta::assert_snapshot!(answer, @r#"
+    503
+    {
+      "detail": {
+        "error": "payment_provider_not_configured",
+        "message": "Payments are not set up on this server."
+      }
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn an_answer_of_stripe_that_is_lost_costs_nothing_twice() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    for path_prefix in ["/v1/customers", "/v1/checkout/sessions"] {
+        let fault = json!([{ "kind": "lost_answer", "method": "POST", "path_prefix": path_prefix, "times": 1 }]);
+        world.tell_sandbox("faults", fault).await;
+    }
+    world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    assert_eq!(statuses(&world).await, ["open"]);
+    assert_eq!(asked(&world, "POST", "/v1/customers").await, 2);
+    assert_eq!(
+        world
+            .events()
+            .await
+            .iter()
+            .filter(|event| event["type"] == "customer.created")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_said_to_be_and_the_next_try_goes_on() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let down =
+        json!([{ "kind": "error_500", "path_prefix": "/v1/checkout", "before_commit": true }]);
+    world.tell_sandbox("faults", down).await;
+    let answer = world.open_checkout(&ada, &monthly("pro", 1)).await;
+    assert_eq!(
+        answer.refusal(),
+        (503, "payment_provider_unavailable".to_owned())
+    );
+    assert!(answer.header("retry-after").is_some());
+    let url = format!("{}/_sandbox/faults", world.sandbox_url());
+    world.fetch(Method::DELETE, &url).send().await.ok(200);
+    let page = world
+        .open_checkout(&ada, &monthly("starter", 1))
+        .await
+        .ok(200);
+    assert!(page["url"].is_string());
+    world.drain().await;
+    assert_eq!(statuses(&world).await, ["open"]);
+}

@@ -1,0 +1,3 @@
+mod checkout_session;
+mod portal_session;
+mod state;

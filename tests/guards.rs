@@ -1,0 +1,171 @@
+//! Every route against those who must not pass: nobody, an account that lost access, a person whose
+//! address was not proven in time. What each must answer is declared beside the route.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tollgate::http::{ROUTES, Route, Who};
+
+use crate::world::{Answer, DAY, PASSWORD, Person, World, monthly};
+
+/// A request to `route` that would be answered, were it not for its caller.
+fn body_of(route: &Route) -> Option<Value> {
+    match route.path {
+        "/api/v1/auth/register" => {
+            Some(json!({ "email": "eve@example.com", "password": PASSWORD, "name": "Eve" }))
+        }
+        "/api/v1/auth/login/json" => {
+            Some(json!({ "email": "ada@example.com", "password": PASSWORD }))
+        }
+        "/api/v1/billing/checkout-session" => Some(monthly("pro", 1)),
+        "/api/v1/webhooks/stripe" => Some(json!({
+            "id": "evt_1", "type": "product.created", "created": 1, "livemode": false,
+        })),
+        _ => None,
+    }
+}
+
+async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
+    let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+    let mut call = world.call(0, method, route.path);
+    if route.path == "/api/v1/auth/login" {
+        call = call.form(&[("username", "ada@example.com"), ("password", PASSWORD)]);
+    }
+    if let Some(body) = body_of(route) {
+        call = call.json(&body);
+        if route.who == Who::Signature {
+            call = call.header("stripe-signature", &world.signature(&body.to_string()));
+        }
+    }
+    if let Some(person) = person {
+        call = match route.who {
+            Who::RefreshToken => call.bearer(&person.refresh),
+            Who::Public | Who::User | Who::Admin | Who::Signature => call.by(person),
+        };
+    }
+    call.send().await
+}
+
+/// Sign-out comes last, since it ends the session that the others need.
+fn every_route() -> impl Iterator<Item = &'static Route> {
+    let is_logout = |route: &&Route| route.path == "/api/v1/auth/logout";
+    let others = ROUTES.iter().filter(move |route| !is_logout(route));
+    others.chain(ROUTES.iter().filter(is_logout))
+}
+
+/// The code of a refusal, or what was answered instead.
+fn said(answer: &Answer) -> String {
+    match answer.status {
+        200..300 => "answered".to_owned(),
+        _ => answer.refusal().1,
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_token() {
+    let world = World::start().await;
+    world.person("Ada").await;
+    for route in every_route() {
+        let answer = ask(&world, route, None).await;
+        let expected = match route.who {
+            Who::Public | Who::Signature => "answered",
+            Who::User | Who::Admin | Who::RefreshToken => "not_authenticated",
+        };
+        assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_lost_access_reaches_all_but_the_product() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    world.verify(&ada).await;
+    world.buy(&ada, "pro").await;
+    let subscription = world.subscription(&ada).await;
+    let url = format!("{}/v1/subscriptions/{subscription}", world.sandbox_url());
+    let cancel = world
+        .fetch(Method::DELETE, &url)
+        .bearer("sk_test_0123456789abcdef");
+    cancel.send().await.ok(200);
+    world.advance(DAY * 15).await;
+    world.sign_in(&mut ada).await;
+    assert_eq!(world.standing(&ada).await, "canceled pro by read_only");
+    for route in every_route() {
+        let answer = ask(&world, route, Some(&ada)).await;
+        let expected = if route.guards.active_subscription {
+            "subscription_inactive"
+        } else {
+            "answered"
+        };
+        assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);
+        assert_eq!(answer.status == 402, route.guards.active_subscription);
+    }
+}
+
+#[tokio::test]
+async fn whoever_did_not_prove_the_address_in_time_reaches_all_but_the_product() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    world.buy(&ada, "pro").await;
+    world.advance(DAY * 8).await;
+    world.sign_in(&mut ada).await;
+    for route in every_route() {
+        let answer = ask(&world, route, Some(&ada)).await;
+        let expected = match route.path {
+            _ if route.guards.verified_email => "email_not_verified",
+            // This person has bought already.
+            "/api/v1/billing/checkout-session" => "already_subscribed",
+            _ => "answered",
+        };
+        assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);
+        assert_eq!(answer.status == 403, route.guards.verified_email);
+    }
+}
+
+#[tokio::test]
+async fn t97_the_operators_routes_are_not_on_the_public_port() {
+    let world = World::start().await;
+    let random = world.call(0, Method::GET, "/no/such/path").send().await;
+    insta::assert_snapshot!(random, @r#"
+    404
+    {
+      "detail": {
+        "error": "not_found",
+        "message": "There is nothing at this address."
+      }
+    }
+    "#);
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/admin/accounts",
+        "/api/v1/admin/jobs",
+        "/api/v1",
+    ] {
+        let answer = world.call(0, Method::GET, path).send().await;
+        assert_eq!((answer.status, &answer.text), (404, &random.text), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_may_not_be_kept() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let mut ids = std::collections::BTreeSet::new();
+    for route in every_route() {
+        for person in [None, Some(&ada)] {
+            let answer = ask(&world, route, person).await;
+            let place = format!("{} {}", route.method, route.path);
+            assert!(
+                ids.insert(answer.header("x-request-id").expect(&place).to_owned()),
+                "{place}"
+            );
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{place}");
+            assert_eq!(
+                answer.header("x-content-type-options"),
+                Some("nosniff"),
+                "{place}"
+            );
+        }
+    }
+}

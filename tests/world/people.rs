@@ -1,0 +1,115 @@
+//! People who sign up, sign in and buy.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Answer, World};
+
+pub(crate) const PASSWORD: &str = "violet-otter-47-lamp";
+
+/// Somebody who signed up. The tokens are those of the last sign-in.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) email: String,
+    pub(crate) id: String,
+    pub(crate) account: String,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+pub(crate) fn registration(name: &str) -> Value {
+    json!({
+        "email": format!("{}@example.com", name.to_lowercase()),
+        "password": PASSWORD,
+        "name": name,
+    })
+}
+
+impl World {
+    /// Signs up `name@example.com`.
+    pub(crate) async fn person(&self, name: &str) -> Person {
+        let body = registration(name);
+        let user = self.post("/auth/register").json(&body).send().await.ok(201);
+        let text = |key: &str| user[key].as_str().unwrap().to_owned();
+        Person {
+            email: text("email"),
+            id: text("id"),
+            account: text("account_id"),
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        }
+    }
+
+    /// Signs `person` in again: access tokens live fifteen minutes.
+    pub(crate) async fn sign_in(&self, person: &mut Person) {
+        let body = json!({ "email": person.email, "password": PASSWORD });
+        let tokens = self
+            .post("/auth/login/json")
+            .json(&body)
+            .send()
+            .await
+            .ok(200);
+        person.access = tokens["access_token"].as_str().unwrap().to_owned();
+        person.refresh = tokens["refresh_token"].as_str().unwrap().to_owned();
+    }
+
+    pub(crate) async fn open_checkout(&self, person: &Person, choice: &Value) -> Answer {
+        self.post("/billing/checkout-session")
+            .by(person)
+            .json(choice)
+            .send()
+            .await
+    }
+
+    /// Buys on the page that a browser would show, and waits until the news of it have arrived.
+    pub(crate) async fn buy(&self, person: &Person, plan: &str) {
+        self.buy_with(person, plan, "4242424242424242").await;
+    }
+
+    /// The same with another test card.
+    pub(crate) async fn buy_with(&self, person: &Person, plan: &str, card: &str) {
+        let choice = monthly(plan, 1);
+        let answer = self.open_checkout(person, &choice).await.ok(200);
+        let page = answer["url"].as_str().unwrap();
+        let paid = self
+            .fetch(Method::POST, page)
+            .form(&[("card", card)])
+            .send()
+            .await;
+        assert_eq!(paid.status, 303, "{paid}");
+        self.drain().await;
+    }
+
+    /// The proof of the mailed link, as if it had been followed.
+    pub(crate) async fn verify(&self, person: &Person) {
+        sqlx::query("UPDATE users SET email_verified_at = created_at WHERE email = $1")
+            .bind(&person.email)
+            .execute(self.database.pool())
+            .await
+            .unwrap();
+    }
+
+    /// Stripe's id of what the account bought.
+    pub(crate) async fn subscription(&self, person: &Person) -> String {
+        sqlx::query_scalar(
+            "SELECT stripe_subscription_id FROM subscriptions WHERE account_id = $1::uuid",
+        )
+        .bind(&person.account)
+        .fetch_one(self.database.pool())
+        .await
+        .unwrap()
+    }
+
+    /// Status and basis, as `/billing/state` shows them.
+    pub(crate) async fn standing(&self, person: &Person) -> String {
+        let state = self.get("/billing/state").by(person).send().await.ok(200);
+        let shown = &state["subscription"];
+        let text = |key: &str| shown[key].as_str().unwrap_or("nothing").to_owned();
+        format!("{} {} by {}", text("status"), text("plan"), text("basis"))
+    }
+}
+
+/// A choice for the checkout.
+pub(crate) fn monthly(plan: &str, seats: u32) -> Value {
+    json!({ "plan": plan, "seats": seats, "billing_interval": "monthly" })
+}

@@ -1,0 +1,50 @@
+//! What the database holds, counted.
+
+use std::collections::BTreeMap;
+
+use sqlx::AssertSqlSafe;
+
+use super::World;
+
+/// Rows of each table, ours and the queue's.
+pub(crate) type Rows = BTreeMap<String, i64>;
+
+impl World {
+    /// Two of them are equal when nothing was written in between.
+    pub(crate) async fn rows(&self) -> Rows {
+        rows(self.database.pool()).await
+    }
+
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query)
+            .fetch_one(self.database.pool())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        sqlx::raw_sql(statement)
+            .execute(self.database.pool())
+            .await
+            .unwrap();
+    }
+}
+
+pub(crate) async fn rows(pool: &sqlx::PgPool) -> Rows {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+         WHERE schemaname = 'public' OR tablename = '_private_jobs'",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let counts: Vec<_> = tables
+        .iter()
+        .map(|table| format!("SELECT '{table}', count(*) FROM {table}"))
+        .collect();
+    let counts: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(counts.join(" UNION ALL ")))
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    counts.into_iter().collect()
+}
