@@ -12,7 +12,11 @@ use tollgate_sign_in_oidc::{AccessTokenSettings, Ed25519AccessTokens, KeySeed};
 use tollgate_use_cases::ports::{AccessClaims, AccessTokens as _};
 use uuid::Uuid;
 
-use crate::world::{ACCESS_TOKEN_KEY, HOUR, PASSWORD, PUBLIC_URL, Person, World, monthly};
+use crate::world::{
+    ACCESS_TOKEN_KEY, HOUR, PASSWORD, PUBLIC_URL, Person, SECOND, World, just_under, monthly,
+};
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
@@ -157,7 +161,6 @@ async fn bodies_of_the_wrong_size_or_kind_are_refused() {
         }
     }
     let login = "/api/v1/auth/login";
-    const FORM: &str = "application/x-www-form-urlencoded";
     let fine = "username=ada%40example.com&password=x";
     for (media_type, body, expected) in [
         (
@@ -370,11 +373,9 @@ async fn t33_a_token_that_is_not_ours_opens_nothing() {
 async fn an_access_token_ends_after_fifteen_minutes() {
     let world = World::start().await;
     let ada = world.person("Ada").await;
-    world
-        .clock
-        .advance(HOUR / 4 - std::time::Duration::from_secs(1));
+    world.clock.advance(just_under(HOUR / 4));
     world.get("/auth/me").by(&ada).send().await.ok(200);
-    world.clock.advance(std::time::Duration::from_secs(1));
+    world.clock.advance(SECOND);
     for route in ROUTES.iter().filter(|route| route.who == Who::User) {
         let method = Method::from_bytes(route.method.as_bytes()).unwrap();
         let answer = world.call(0, method, route.path).by(&ada).send().await;

@@ -1,6 +1,8 @@
 //! GET /gate
 
-use crate::world::{DAY, SECOND, World};
+use serde_json::json;
+
+use crate::world::{DAY, SECOND, World, just_under, monthly, taken};
 
 #[tokio::test]
 async fn whoever_is_on_trial_passes() {
@@ -184,7 +186,7 @@ async fn after_the_end_reading_passes_for_thirty_days() {
 async fn an_address_must_be_proven_within_seven_days() {
     let world = World::start().await;
     let mut ada = world.person("Ada").await;
-    world.clock.advance(DAY * 7 - SECOND);
+    world.clock.advance(just_under(DAY * 7));
     world.sign_in(&mut ada).await;
     assert_eq!(world.get("/gate").by(&ada).send().await.status, 204);
     world.clock.advance(SECOND);
@@ -231,4 +233,34 @@ async fn a_question_must_be_understood() {
     feature=a&feature=b: 400 malformed_query
     plan=pro: 400 unknown_field
     ");
+}
+
+#[tokio::test]
+async fn a_purchase_that_waits_for_its_payment_opens_nothing() {
+    let world = World::start().await;
+    world.hold_events().await;
+    let mut ada = world.person("Ada").await;
+    world.verify(&ada).await;
+    world.buy(&ada, "pro").await;
+    let mut event = world.event("customer.subscription.created").await;
+    event["data"]["object"]["status"] = json!("incomplete");
+    assert_eq!(world.deliver(&event).await.ok(200), taken(true));
+    // The trial runs on meanwhile.
+    assert_eq!(world.get("/gate").by(&ada).send().await.status, 204);
+    world.clock.advance(DAY * 14);
+    world.sign_in(&mut ada).await;
+    let answer = world.get("/gate").by(&ada).send().await;
+    insta::assert_snapshot!(answer, @r#"
+    402
+    {
+      "detail": {
+        "complete_url": "/api/v1/subscriptions/complete/[subscription]",
+        "error": "payment_pending",
+        "message": "The first payment has not arrived; complete it to go on.",
+        "subscription_id": "[subscription]"
+      }
+    }
+    "#);
+    let checkout = world.open_checkout(&ada, &monthly("pro", 1)).await;
+    assert_eq!(checkout.refusal(), (402, "payment_pending".to_owned()));
 }

@@ -2,6 +2,10 @@
 //! The tree of tests is that of the URLs; what concerns every route stands beside it.
 
 #![cfg(test)]
+#![expect(
+    clippy::too_many_lines,
+    reason = "tables and snapshots stand in the tests they belong to"
+)]
 
 mod world;
 

@@ -2,7 +2,7 @@
 
 use tollgate_testkit::burst;
 
-use crate::world::{Answer, DAY, Person, SECOND, Setup, World, raw_post};
+use crate::world::{Answer, DAY, Person, SECOND, Setup, World, just_under, raw_post};
 
 async fn refresh(world: &World, token: &str) -> Answer {
     world.post("/auth/refresh").bearer(token).send().await
@@ -131,7 +131,7 @@ async fn t31_a_session_ends_after_ninety_days_however_busy() {
 async fn t31_a_session_ends_after_thirty_days_unused() {
     let world = World::start().await;
     let (ada, bob) = (world.person("Ada").await, world.person("Bob").await);
-    world.clock.advance(DAY * 30 - SECOND);
+    world.clock.advance(just_under(DAY * 30));
     next(&world, &ada.refresh).await;
     world.clock.advance(SECOND);
     let answer = refresh(&world, &bob.refresh).await;

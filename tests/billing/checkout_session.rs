@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tollgate_testkit::burst;
 
-use crate::world::{DAY, HOUR, Person, SECOND, Setup, World, monthly, raw_post};
+use crate::world::{DAY, HOUR, MINUTE, Person, Setup, World, monthly, raw_post};
 
 const PATH: &str = "/api/v1/billing/checkout-session";
 
@@ -144,13 +144,13 @@ async fn a_page_that_is_about_to_end_is_not_handed_out_again() {
     let world = World::start().await;
     let mut ada = world.person("Ada").await;
     let first = world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
-    world.advance(DAY - HOUR / 10).await;
+    world.advance(MINUTE * (24 * 60 - 6)).await;
     world.sign_in(&mut ada).await;
     assert_eq!(
         world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200),
         first
     );
-    world.advance(HOUR / 10 - SECOND * 60).await;
+    world.advance(MINUTE * 5).await;
     world.sign_in(&mut ada).await;
     assert_ne!(
         world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200),
@@ -447,4 +447,62 @@ async fn a_provider_that_is_down_is_said_to_be_and_the_next_try_goes_on() {
     assert!(page["url"].is_string());
     world.drain().await;
     assert_eq!(statuses(&world).await, ["open"]);
+}
+
+#[tokio::test]
+async fn of_ten_different_choices_at_once_one_page_stays_open() {
+    let world = Setup::default().two_nodes().start().await;
+    let ada = world.person("Ada").await;
+    let bearer = format!("Bearer {}", ada.access);
+    let request = |nth: usize| {
+        let node = world.address(nth % 2);
+        let body = monthly("pro", u32::try_from(nth).unwrap() + 1).to_string();
+        (
+            node,
+            raw_post(node, PATH, &[("authorization", &bearer)], &body),
+        )
+    };
+    let replies = burst((0..10).map(request).collect()).await.unwrap();
+    let superseded = |body: &str| body.contains("purchase_superseded");
+    for reply in &replies {
+        assert!(
+            reply.status == 200 || (reply.status == 409 && superseded(&reply.body)),
+            "{reply:?}"
+        );
+    }
+    world.drain().await;
+    let statuses = statuses(&world).await;
+    let open = statuses.iter().filter(|status| *status == "open");
+    assert_eq!(open.count(), 1, "{statuses:?}");
+    let reserved = "SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL";
+    assert_eq!(world.count(reserved).await, 1);
+}
+
+#[tokio::test]
+async fn a_page_that_has_ended_unpaid_leaves_no_purchase_open() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    let reserved = "SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL";
+    assert_eq!(world.count(reserved).await, 1);
+    world.advance(DAY + HOUR).await;
+    assert_eq!(statuses(&world).await, ["expired"]);
+    assert_eq!(world.count(reserved).await, 0);
+}
+
+#[tokio::test]
+async fn an_answer_of_stripe_that_cannot_be_read_is_no_answer() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    let fault = json!([{ "kind": "html_200" }]);
+    world.tell_sandbox("faults", fault).await;
+    let checkout = world.open_checkout(&ada, &monthly("pro", 2)).await;
+    let (status, code) = checkout.refusal();
+    assert!((502..=503).contains(&status), "{checkout}");
+    assert!(code.starts_with("payment_provider_"), "{checkout}");
+    let portal = world.get("/billing/portal-session").by(&ada).send().await;
+    let (status, code) = portal.refusal();
+    assert!((502..=503).contains(&status), "{portal}");
+    assert!(code.starts_with("payment_provider_"), "{portal}");
 }

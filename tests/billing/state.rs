@@ -1,6 +1,6 @@
 //! GET /billing/state
 
-use crate::world::{DAY, HOUR, SECOND, Setup, World};
+use crate::world::{DAY, HOUR, SECOND, Setup, World, just_under};
 
 #[tokio::test]
 async fn a_new_account_has_a_trial_of_everything_in_its_plan() {
@@ -111,11 +111,11 @@ async fn the_trial_counts_down_and_is_over_at_its_very_end() {
     world.verify(&ada).await;
     let mut shown = Vec::new();
     for (step, what) in [
-        (DAY * 11 - SECOND, "more than three days"),
+        (just_under(DAY * 11), "more than three days"),
         (SECOND, "three days"),
         (DAY * 2, "one day"),
         (SECOND, "less than one day"),
-        (DAY - SECOND * 2, "one second"),
+        (just_under(just_under(DAY)), "one second"),
         (SECOND, "the end"),
         (DAY * 30, "thirty days later"),
     ] {
@@ -262,7 +262,7 @@ async fn a_complimentary_plan_stands_over_everything_else() {
       }
     }
     "#);
-    world.clock.advance(DAY * 20 - HOUR);
+    world.clock.advance(HOUR * (20 * 24 - 1));
     world.sign_in(&mut ada).await;
     assert_eq!(
         world.standing(&ada).await,

@@ -104,6 +104,9 @@ pub(crate) fn redacted(text: &str) -> String {
 fn redacted_word(word: &str) -> String {
     let bare = word.trim_end_matches(|c: char| c.is_whitespace() || c == '=');
     let rest = &word[bare.len()..];
+    if let Some((path, _)) = bare.split_once("/sub_") {
+        return format!("{path}/[subscription]{rest}");
+    }
     let what = if Uuid::try_parse(bare).is_ok() {
         "[id]"
     } else if bare.starts_with("eyJ") {

@@ -40,8 +40,14 @@ pub(crate) use rows::{Rows, rows};
 const START: i64 = 1_799_053_200;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 pub(crate) const DAY: Duration = Duration::from_hours(24);
+
+/// The last second before `span` has passed.
+pub(crate) fn just_under(span: Duration) -> Duration {
+    span.checked_sub(SECOND).unwrap()
+}
 
 /// What takes longer has not happened.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,9 +2,9 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use serde_json::Value;
@@ -14,6 +14,7 @@ use serde_json::Value;
 pub(crate) struct Program {
     child: Arc<Mutex<Child>>,
     url: String,
+    said: Option<JoinHandle<Vec<String>>>,
 }
 
 /// The program with exactly these settings, away from any `.env`.
@@ -47,16 +48,26 @@ impl Program {
             let line: Value = serde_json::from_str(&line).expect(&line);
             (line["message"] == "started").then(|| line["api"].as_str().unwrap().to_owned())
         });
-        // What it says further is read, so that it is not held up.
-        thread::spawn(move || said.for_each(drop));
+        // What it says further is read at once, so that it is not held up.
+        let said = thread::spawn(move || said.map_while(Result::ok).collect());
         Self {
             child: Arc::new(Mutex::new(child)),
             url: url.expect("the program starts"),
+            said: Some(said),
         }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/api/v1{path}", self.url)
+    }
+
+    /// Asks it to end, and returns how it did and every line it has said since it started.
+    pub(crate) fn stop(mut self) -> (ExitStatus, Vec<String>) {
+        let process = self.child.lock().unwrap().id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &process]).status();
+        assert!(asked.unwrap().success());
+        let said = self.said.take().unwrap().join().unwrap();
+        (self.child.lock().unwrap().wait().unwrap(), said)
     }
 
     /// What ends it at once, with no chance to put anything right.
