@@ -6,6 +6,7 @@ mod database;
 mod operator;
 mod place;
 mod ports;
+mod product;
 mod secrets;
 mod stand_ins;
 
@@ -92,8 +93,7 @@ fn set_addresses(ports: Ports, variables: &mut Variables) {
     variables.set_default("BIND", ports.api.to_string());
     variables.set_default("OPS_BIND", ports.ops.to_string());
     let api = format!("http://{}", variables.get("BIND").unwrap_or_default());
-    variables.set_default("PUBLIC_URL", &api);
-    variables.set_default("FRONTEND_URL", api);
+    variables.set_default("PUBLIC_URL", api);
     variables.set_default("FROM_EMAIL", "tollgate@tollgate.localhost");
 }
 

@@ -3,7 +3,7 @@
 
 use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
@@ -13,7 +13,7 @@ use tollgate_use_cases::App;
 
 use crate::{
     config::Config,
-    http::{self, PublicConfig},
+    http::{self, Listening, PublicConfig, Underway},
     ops::{self, Health},
     wiring,
     worker::Worker,
@@ -82,7 +82,13 @@ impl Node {
         let health = Arc::new(Health::new(store.clone()));
         let app = Arc::new(wiring::app(config, shell, store)?);
         // Both are bound before either runs, so that an address in use leaves nothing behind.
-        let ops = Bound::new("OPS_BIND", ops_bind, ops::listen(ops_bind, health.clone()))?;
+        let ops_listening =
+            ops::listen(ops_bind, health.clone()).map(|(server, address)| Listening {
+                server,
+                address,
+                underway: Underway::default(),
+            });
+        let ops = Bound::new("OPS_BIND", ops_bind, ops_listening)?;
         let api = role.answers().then(|| listen(app.clone(), bind, public));
         let api = api.transpose()?;
         let worker = role
@@ -155,27 +161,25 @@ async fn refuse_if_behind(database_url: &SecretString) -> anyhow::Result<()> {
 }
 
 /// Has its address, but answers nobody yet.
-struct Bound {
-    server: Server,
-    address: SocketAddr,
-}
+struct Bound(Listening);
 
 impl Bound {
     fn new(
         key: &'static str,
         bind: SocketAddr,
-        listening: io::Result<(Server, SocketAddr)>,
+        listening: io::Result<Listening>,
     ) -> anyhow::Result<Self> {
-        let (server, address) =
-            listening.with_context(|| format!("{key}: cannot listen on {bind}"))?;
-        Ok(Self { server, address })
+        listening
+            .map(Self)
+            .with_context(|| format!("{key}: cannot listen on {bind}"))
     }
 
     fn run(self) -> Listener {
-        let handle = self.server.handle();
-        tokio::spawn(self.server);
+        let handle = self.0.server.handle();
+        tokio::spawn(self.0.server);
         Listener {
-            address: self.address,
+            address: self.0.address,
+            underway: self.0.underway,
             handle,
         }
     }
@@ -184,6 +188,7 @@ impl Bound {
 #[derive(Debug)]
 struct Listener {
     address: SocketAddr,
+    underway: Underway,
     handle: ServerHandle,
 }
 
@@ -193,10 +198,12 @@ impl Listener {
     }
 
     async fn drain(self) {
-        if timeout(LONGEST_DRAIN, self.handle.stop(true))
-            .await
-            .is_err()
-        {
+        let drained = async {
+            self.handle.pause().await;
+            self.underway.none_left().await;
+            self.handle.stop(true).await;
+        };
+        if timeout(LONGEST_DRAIN, drained).await.is_err() {
             self.handle.stop(false).await;
         }
     }

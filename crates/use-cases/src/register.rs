@@ -76,6 +76,7 @@ pub async fn register(app: &App, command: Register) -> Result<Registered, Regist
         email: command.email.clone(),
         name: command.name.as_str().to_owned(),
         password,
+        email_verified_at: None,
         is_super_admin: false,
     };
     let account = AccountRow {
@@ -166,7 +167,7 @@ fn as_user(user: NewUser, account: AccountRow, now: Timestamp) -> User {
             role: Role::Owner,
         }],
         is_super_admin: user.is_super_admin,
-        email_verified_at: None,
+        email_verified_at: user.email_verified_at,
         onboarding_step_completed: 0,
         onboarding_dismissed: false,
         pending_kept_banner: false,

@@ -49,6 +49,7 @@ async fn create(app: &App, email: EmailAddress, password: &Password) -> anyhow::
         email,
         name: "Operator".to_owned(),
         password: app.passwords.hash(password).await?,
+        email_verified_at: Some(now),
         is_super_admin: true,
     };
     let account = AccountRow {

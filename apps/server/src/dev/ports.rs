@@ -17,6 +17,7 @@ pub(super) struct Ports {
     pub(super) inbox: SocketAddr,
     pub(super) smtp: SocketAddr,
     pub(super) sandbox: SocketAddr,
+    pub(super) product: SocketAddr,
 }
 
 impl Ports {
@@ -36,6 +37,7 @@ impl Ports {
             inbox: find(8025)?,
             smtp: find(1025)?,
             sandbox: find(12111)?,
+            product: find(3000)?,
         })
     }
 }
@@ -71,8 +73,9 @@ mod tests {
             inbox,
             smtp,
             sandbox,
+            product,
         } = Ports::free().unwrap();
-        let distinct = std::collections::BTreeSet::from([api, ops, inbox, smtp, sandbox]);
-        assert_eq!(distinct.len(), 5);
+        let distinct = std::collections::BTreeSet::from([api, ops, inbox, smtp, sandbox, product]);
+        assert_eq!(distinct.len(), 6);
     }
 }

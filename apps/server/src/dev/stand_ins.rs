@@ -1,5 +1,5 @@
-//! What stands in for the outside: an inbox for the mail server, a sandbox for Stripe. Each only
-//! where the environment names none.
+//! What stands in for the outside: an inbox for the mail server, a sandbox for Stripe, a page for the
+//! product. Each only where the environment names none.
 
 use anyhow::Context;
 use tollgate_mailbox::Mailbox;
@@ -7,12 +7,13 @@ use tollgate_stripe_sandbox::{Sandbox, WebhookEndpoint};
 
 use crate::config::Variables;
 
-use super::{place::Place, ports::Ports, secrets::Secrets};
+use super::{place::Place, ports::Ports, product::Product, secrets::Secrets};
 
 #[derive(Debug)]
 pub(super) struct StandIns {
     mailbox: Option<Mailbox>,
     sandbox: Option<Sandbox>,
+    product: Option<Product>,
 }
 
 impl StandIns {
@@ -31,7 +32,15 @@ impl StandIns {
             Some(_) => None,
             None => Some(sandbox(place, secrets, ports, variables).await?),
         };
-        Ok(Self { mailbox, sandbox })
+        let product = match variables.get("FRONTEND_URL") {
+            Some(_) => None,
+            None => Some(product(ports, variables)?),
+        };
+        Ok(Self {
+            mailbox,
+            sandbox,
+            product,
+        })
     }
 
     pub(super) fn mailbox_url(&self) -> Option<String> {
@@ -49,7 +58,16 @@ impl StandIns {
         if let Some(mailbox) = self.mailbox {
             mailbox.stop().await;
         }
+        if let Some(product) = self.product {
+            product.stop().await;
+        }
     }
+}
+
+fn product(ports: Ports, variables: &mut Variables) -> anyhow::Result<Product> {
+    let product = Product::start(ports.product).context("starting the product's page")?;
+    variables.set("FRONTEND_URL", product.url());
+    Ok(product)
 }
 
 async fn mailbox(

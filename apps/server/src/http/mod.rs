@@ -23,6 +23,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use guards::{Guards, ROUTES, Route, Who};
+pub use observe::Underway;
 pub use openapi::openapi;
 
 use crate::http::error::ApiError;
@@ -42,19 +43,30 @@ pub struct PublicConfig {
     pub stripe_publishable_key: Option<String>,
 }
 
-/// Starts to listen. The server stops when its handle says so.
-pub fn listen(app: Arc<App>, options: Options) -> io::Result<(Server, SocketAddr)> {
+/// A server that has its address. It stops when its handle says so.
+#[expect(missing_debug_implementations, reason = "actix's server has none")]
+pub struct Listening {
+    pub server: Server,
+    pub address: SocketAddr,
+    pub underway: Underway,
+}
+
+/// Starts to listen.
+pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
     let document = openapi();
     let Options {
         bind,
         workers,
         public,
     } = options;
+    let underway = Underway::default();
+    let counted = underway.clone();
     let server = HttpServer::new(move || {
         let document = document.clone();
         ActixApp::new()
             .app_data(web::Data::from(app.clone()))
             .app_data(web::Data::new(public.clone()))
+            .app_data(web::Data::new(counted.clone()))
             .wrap(security_headers())
             .wrap(middleware::from_fn(observe::observe))
             .wrap(tracing_actix_web::TracingLogger::<observe::RequestSpan>::new())
@@ -71,7 +83,11 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<(Server, SocketAddr
     .disable_signals()
     .bind(bind)?;
     let address = *server.addrs().first().unwrap_or(&bind);
-    Ok((server.run(), address))
+    Ok(Listening {
+        server: server.run(),
+        address,
+        underway,
+    })
 }
 
 fn security_headers() -> DefaultHeaders {

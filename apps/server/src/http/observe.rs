@@ -1,7 +1,13 @@
 //! What a request leaves behind: its id on the answer, one span in the log, rate, errors and duration
 //! in the metrics. Addresses, tokens and query strings stay out of all of them.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
 
 use actix_web::{
     Error, HttpMessage,
@@ -9,7 +15,9 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
     middleware::Next,
+    web,
 };
+use tokio::sync::Notify;
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
@@ -31,11 +39,53 @@ impl RootSpanBuilder for RequestSpan {
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
 }
 
+/// The requests that are being answered. A node that stops waits for them before its threads go:
+/// with a thread go the database connections it opened, and another thread may be using one.
+#[derive(Debug, Clone, Default)]
+pub struct Underway(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    requests: AtomicUsize,
+    none_left: Notify,
+}
+
+impl Underway {
+    /// Comes back when none is left.
+    pub async fn none_left(&self) {
+        loop {
+            let told = self.0.none_left.notified();
+            if self.0.requests.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    fn begin(&self) -> OneUnderway {
+        self.0.requests.fetch_add(1, Ordering::AcqRel);
+        OneUnderway(self.clone())
+    }
+}
+
+struct OneUnderway(Underway);
+
+impl Drop for OneUnderway {
+    fn drop(&mut self) {
+        if self.0.0.requests.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.0.none_left.notify_waiters();
+        }
+    }
+}
+
 /// Puts the request id on the answer and counts it.
 pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let _underway = request
+        .app_data::<web::Data<Underway>>()
+        .map(|all| all.begin());
     let started = Instant::now();
     let id = request
         .extensions()

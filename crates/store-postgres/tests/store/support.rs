@@ -216,6 +216,7 @@ pub(crate) fn person(n: u8) -> NewUser {
         email: email(n),
         name: format!("Person {n}"),
         password: PasswordHash(format!("hash-{n}")),
+        email_verified_at: None,
         is_super_admin: false,
     }
 }

@@ -104,6 +104,8 @@ pub struct NewUser {
     pub email: EmailAddress,
     pub name: String,
     pub password: PasswordHash,
+    /// When the address was proven, where that is known already.
+    pub email_verified_at: Option<Timestamp>,
     pub is_super_admin: bool,
 }
 
