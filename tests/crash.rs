@@ -1,4 +1,5 @@
-//! `kill -9` between any two statements: nothing half done, and a repeat succeeds.
+//! `kill -9`, or the end of the connection, between any two statements: nothing half done, and a
+//! repeat succeeds.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -59,6 +60,20 @@ impl Scene {
             .await
             .ok()?;
         Some((response.status().as_u16(), response.json().await.ok()?))
+    }
+
+    /// Somebody who has bought one seat.
+    async fn has_customer(&self, program: &Program) {
+        assert_eq!(self.register(program, "ada").await.unwrap().0, 201);
+        sqlx::raw_sql(
+            "UPDATE accounts SET stripe_customer_id = 'cus_1';
+             UPDATE plan_billing SET stripe_monthly_price_id = 'price_1' WHERE plan = 'pro'",
+        )
+        .execute(self.database.pool())
+        .await
+        .unwrap();
+        let (_, answer) = self.deliver(program, &subscription(1)).await.unwrap();
+        assert_eq!(answer, taken(true));
     }
 
     /// What the killed program left behind, once the database has noticed its end.
@@ -141,18 +156,7 @@ async fn a_killed_registration_is_whole_or_has_not_happened() {
 async fn a_killed_webhook_is_applied_or_has_not_arrived() {
     let scene = Scene::open().await;
     let program = scene.start_program();
-    assert_eq!(scene.register(&program, "ada").await.unwrap().0, 201);
-    sqlx::raw_sql(
-        "UPDATE accounts SET stripe_customer_id = 'cus_1';
-         UPDATE plan_billing SET stripe_monthly_price_id = 'price_1' WHERE plan = 'pro'",
-    )
-    .execute(scene.database.pool())
-    .await
-    .unwrap();
-    assert_eq!(
-        scene.deliver(&program, &subscription(1)).await.unwrap().1["applied"],
-        true
-    );
+    scene.has_customer(&program).await;
     let before = rows(scene.database.pool()).await;
     assert_eq!(
         scene.deliver(&program, &subscription(2)).await.unwrap().1["applied"],
@@ -232,6 +236,60 @@ fn subscription(seats: i64) -> Value {
             }] },
         } },
     })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_whose_connection_breaks_is_told_so_and_leaves_nothing() {
+    let scene = Scene::open().await;
+    let program = scene.start_program();
+    let before = rows(scene.database.pool()).await;
+    assert_eq!(scene.register(&program, "ada").await.unwrap().0, 201);
+    let whole = added(&before, &rows(scene.database.pool()).await);
+    for nth in 1..MANY {
+        let before = rows(scene.database.pool()).await;
+        scene.proxy.at_statement(Point::Before, nth, || {});
+        let name = format!("ada-{nth}");
+        let (status, body) = scene.register(&program, &name).await.unwrap();
+        if status == 201 {
+            assert!(nth > 8, "{nth} statements");
+            return;
+        }
+        assert_eq!(
+            (status, &body["detail"]["error"]),
+            (503, &json!("unavailable"))
+        );
+        let again = scene.register(&program, &name).await.unwrap();
+        assert_eq!(again.0, 201, "statement {nth}");
+        let left = added(&before, &rows(scene.database.pool()).await);
+        assert_eq!(left, whole, "statement {nth}");
+    }
+    panic!("no registration went through");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_whose_connection_breaks_is_kept_and_applied_once() {
+    let scene = Scene::open().await;
+    let program = scene.start_program();
+    scene.has_customer(&program).await;
+    for point in [Point::Before, Point::After] {
+        for nth in 1..MANY {
+            let place = format!("{point:?} statement {nth}");
+            let before = seats(&scene).await;
+            let event = subscription(before + 1);
+            scene.proxy.at_statement(point, nth, || {});
+            let (status, body) = scene.deliver(&program, &event).await.unwrap();
+            scene.proxy.stand_down();
+            assert_eq!(status, 200, "{place}: {body}");
+            if body["applied"] == true {
+                assert!(nth > 3, "{nth} statements");
+                break;
+            }
+            let is_applied = seats(&scene).await > before;
+            let again = scene.deliver(&program, &event).await.unwrap();
+            assert_eq!(again, (200, taken(!is_applied)), "{place}");
+            assert_eq!(seats(&scene).await, before + 1, "{place}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

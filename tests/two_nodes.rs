@@ -1,8 +1,9 @@
 //! What one node did, the other knows; what one node leaves, the other takes up.
 
 use reqwest::Method;
+use serde_json::json;
 
-use crate::world::{DAY, Setup};
+use crate::world::{ACCESS_TOKEN_KEY, DAY, PASSWORD, Setup};
 
 #[tokio::test]
 async fn a_purchase_told_to_one_node_opens_the_gate_of_the_other() {
@@ -32,4 +33,54 @@ async fn a_session_goes_on_when_its_node_stops() {
     world.get("/auth/me").by(&ada).send().await.ok(200);
     world.drain().await;
     assert_eq!(world.mails_to(&ada.email).len(), 1);
+}
+
+#[tokio::test]
+async fn t34_signing_keys_are_rotated_without_signing_anybody_out() {
+    const NEXT_KEY: &str = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+    let world = Setup::default()
+        .set(
+            "ACCESS_TOKEN_KEYS",
+            format!("{ACCESS_TOKEN_KEY},{NEXT_KEY}"),
+        )
+        .set_second(
+            "ACCESS_TOKEN_KEYS",
+            format!("{NEXT_KEY},{ACCESS_TOKEN_KEY}"),
+        )
+        .start()
+        .await;
+    let ada = world.person("Ada").await;
+    let call = world.call(1, Method::POST, "/api/v1/auth/refresh");
+    let tokens = call.bearer(&ada.refresh).send().await.ok(200);
+    let by_next_key = tokens["access_token"].as_str().unwrap();
+    let kid = |token: &str| token.split('.').next().unwrap().to_owned();
+    assert_ne!(kid(by_next_key), kid(&ada.access));
+    for node in [0, 1] {
+        for token in [by_next_key, &ada.access] {
+            let me = world.call(node, Method::GET, "/api/v1/auth/me");
+            me.bearer(token).send().await.ok(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn t11_a_password_is_hashed_anew_when_the_cost_has_changed() {
+    let world = Setup::default()
+        .set_second("BCRYPT_COST", "5")
+        .start()
+        .await;
+    world.person("Ada").await;
+    let hash = async || -> String {
+        let hash = sqlx::query_scalar("SELECT password_hash FROM users");
+        hash.fetch_one(world.database.pool()).await.unwrap()
+    };
+    let sign_in = async |node: usize| {
+        let body = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let call = world.call(node, Method::POST, "/api/v1/auth/login/json");
+        call.json(&body).send().await.ok(200);
+    };
+    assert!(hash().await.contains("$04$"), "{}", hash().await);
+    sign_in(1).await;
+    assert!(hash().await.contains("$05$"), "{}", hash().await);
+    sign_in(1).await;
 }

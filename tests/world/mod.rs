@@ -70,7 +70,8 @@ pub(crate) struct World {
 /// How a deployment differs from the usual one.
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
-    second_node: bool,
+    /// What the second node, if there is one, is configured differently.
+    second_node: Option<Settings>,
     no_stripe: bool,
     changes: Settings,
 }
@@ -78,7 +79,14 @@ pub(crate) struct Setup {
 impl Setup {
     /// Two nodes on one database; webhooks go to the first.
     pub(crate) fn two_nodes(mut self) -> Self {
-        self.second_node = true;
+        self.second_node.get_or_insert_default();
+        self
+    }
+
+    /// Two nodes, the second of which is configured otherwise.
+    pub(crate) fn set_second(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        let changes = self.second_node.get_or_insert_default();
+        changes.push((key, value.into()));
         self
     }
 
@@ -117,9 +125,10 @@ impl Setup {
             nodes: Vec::new(),
             http: http_client(),
         };
-        let variables = world.variables(self.changes);
+        let mut variables = world.variables(self.changes);
         world.start_node(&variables).await;
-        if self.second_node {
+        if let Some(changes) = self.second_node {
+            set_all(&mut variables, changes);
             world.start_node(&variables).await;
         }
         world.connect_sandbox().await;
@@ -140,9 +149,8 @@ impl World {
             set_stripe(&mut settings, &sandbox.url());
         }
         let mut variables = Variables::default();
-        for (key, value) in settings.into_iter().chain(changes) {
-            variables.set(key, value);
-        }
+        set_all(&mut variables, settings);
+        set_all(&mut variables, changes);
         variables
     }
 
@@ -310,6 +318,12 @@ async fn start_sandbox(bind: SocketAddr) -> Sandbox {
         clock: Some(START),
     });
     sandbox.await.unwrap()
+}
+
+fn set_all(variables: &mut Variables, settings: Settings) {
+    for (key, value) in settings {
+        variables.set(key, value);
+    }
 }
 
 pub(crate) type Settings = Vec<(&'static str, String)>;
