@@ -29,8 +29,9 @@ openapi:
     cargo run --locked --quiet -- openapi > openapi.json
 
 # Measure the API against its baselines, and the pure decisions by themselves.
-bench:
-    cargo run --locked --release --package tollgate-bench
+bench *args:
+    cargo build --locked --release --package tollgate
+    cargo run --locked --release --package tollgate-bench -- {{ args }}
     cargo bench --locked --package tollgate-billing --package tollgate-entitlements
 
 # Everything a change must pass, as a bare machine runs it.
