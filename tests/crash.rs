@@ -27,6 +27,8 @@ impl Scene {
         let proxy = Proxy::start(database.url()).await.unwrap();
         let mut settings = settings(proxy.url(), "smtp://127.0.0.1:1");
         set_stripe(&mut settings, "http://127.0.0.1:1");
+        // With more, those that were idle when all were cut would fail later requests.
+        settings.push(("DATABASE_POOL_SIZE", "1".to_owned()));
         Self {
             database,
             proxy,
