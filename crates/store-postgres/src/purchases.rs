@@ -1,6 +1,9 @@
 //! The account as a buyer: its customer at the provider, its lock, its open reservation.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    sea_query::LockType,
+};
 use tollgate_billing::Customer;
 use tollgate_primitives::{AccountId, ReservationId, Timestamp};
 use tollgate_use_cases::ports::{CheckoutSessionId, LockedAccount, Reservation, StoreError};
@@ -84,6 +87,7 @@ pub(crate) async fn lock_account(
     }))
 }
 
+/// Locked as well: the page of a reservation is noted without the account's lock.
 async fn open_reservation(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -91,6 +95,7 @@ async fn open_reservation(
     purchase_reservation::Entity::find()
         .filter(purchase_reservation::Column::AccountId.eq(account.as_uuid()))
         .filter(purchase_reservation::Column::ClosedAt.is_null())
+        .lock(LockType::NoKeyUpdate)
         .one(connection)
         .await
         .map_err(unavailable("find the open reservation"))?

@@ -37,6 +37,8 @@ pub enum GateRefused {
     #[error("the plan does not allow it")]
     Plan {
         refusal: Refusal,
+        /// The feature that was asked for.
+        feature: Option<FeatureKey>,
         plan: PlanKey,
         status: Option<Status>,
         current_period_end: Option<Timestamp>,
@@ -101,6 +103,7 @@ fn judge(
                 .map(|trial| trial.period.end());
             Err(GateRefused::Plan {
                 refusal,
+                feature: question.feature.clone(),
                 plan: plan.key().clone(),
                 status: wire_status(&facts.standing, now),
                 current_period_end: trial_end.or_else(|| bought.map(|bought| bought.period.end())),

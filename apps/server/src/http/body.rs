@@ -7,8 +7,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::http::error::{ApiError, FieldError};
 
@@ -128,12 +127,17 @@ fn has_media_type(request: &HttpRequest, expected: &str) -> bool {
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.into_inner();
-        match cause.classify() {
-            Category::Syntax | Category::Eof | Category::Io => ApiError::malformed_json(),
-            Category::Data => wrong_data(&path, &cause.to_string(), ApiError::malformed_json),
+        // Asked of the whole body: the first thing that is wrong may be a field before the broken end,
+        // and a value of the wrong type can look like broken syntax to the one that expects it.
+        if serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
+            return ApiError::malformed_json();
         }
+        let path = error.path().to_string();
+        wrong_data(
+            &path,
+            &error.into_inner().to_string(),
+            ApiError::malformed_json,
+        )
     })?;
     json.end().map_err(|_| ApiError::malformed_json())?;
     Ok(parsed)
@@ -162,6 +166,12 @@ fn wrong_data(path: &str, cause: &str, malformed: fn() -> ApiError) -> ApiError 
     }
     let (field, code, message) = if cause.starts_with("missing field") {
         (quoted, "required", "This field is needed.")
+    } else if path == "." {
+        (
+            "body",
+            "invalid_type",
+            "The body is to be an object with named fields.",
+        )
     } else {
         (path, "invalid_type", "This field has the wrong type.")
     };

@@ -385,6 +385,7 @@ impl From<GateRefused> for ApiError {
             .with("resend_url", RESEND_URL),
             GateRefused::Plan {
                 refusal,
+                feature,
                 plan,
                 status,
                 current_period_end,
@@ -409,7 +410,9 @@ impl From<GateRefused> for ApiError {
                             .with("subscription_id", json!(pending))
                             .with("complete_url", json!(complete));
                     }
-                    Refusal::FeatureNotInPlan => refused.with("current_plan", plan.as_str()),
+                    Refusal::FeatureNotInPlan => refused
+                        .with("feature", json!(feature))
+                        .with("current_plan", plan.as_str()),
                     Refusal::LimitReached { limit, used } => refused
                         .with("limit", limit)
                         .with("used", used)

@@ -123,6 +123,7 @@ pub(crate) async fn show_state(
 #[utoipa::path(
     operation_id = "checkoutSession",
     tag = "billing",
+    request_body = CheckoutBody,
     security(("access_token" = [])),
     responses(
         (status = 200, body = UrlBody),

@@ -48,6 +48,7 @@ pub(crate) struct RegisteredBody {
 #[utoipa::path(
     operation_id = "register",
     tag = "auth",
+    request_body = RegisterBody,
     responses(
         (status = 201, description = "Signed up and in; a mail to prove the address is on its way", body = RegisteredBody),
         (status = 400, description = "malformed_json · unknown_field · invalid_plan · invite_code_required · invite_code_invalid · invite_invalid_or_expired_or_revoked", body = ErrorBody),

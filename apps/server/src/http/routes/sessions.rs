@@ -116,6 +116,7 @@ pub(crate) async fn login(
 #[utoipa::path(
     operation_id = "loginJson",
     tag = "auth",
+    request_body = LoginBody,
     responses(
         (status = 200, body = TokensBody),
         (status = 400, description = "malformed_json · unknown_field · use_oauth_provider", body = ErrorBody),
