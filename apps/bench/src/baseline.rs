@@ -1,7 +1,7 @@
 //! The baselines: actix and sqlx with nothing in between. As many workers, as large a pool and the same
 //! pool settings as a node of ours has.
 
-use std::{io, net::SocketAddr, num::NonZeroUsize, thread, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, thread, time::Duration};
 
 use actix_web::{
     App, Error, HttpResponse, HttpServer, dev::ServerHandle, error::ErrorInternalServerError, web,
@@ -35,8 +35,10 @@ impl Baseline {
         .workers(thread::available_parallelism().map_or(1, NonZeroUsize::get))
         .disable_signals()
         .bind("127.0.0.1:0")?;
-        let address = server.addrs().first().copied();
-        let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let address = *server
+            .addrs()
+            .first()
+            .context("the baseline has no address")?;
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Args)]
 pub(crate) struct Order {
     pub(crate) address: SocketAddr,
-    pub(crate) millis: u64,
+    pub(crate) seconds: u64,
     pub(crate) connections: usize,
     /// Each request once, until they run out; else again and again
     #[arg(long)]
@@ -43,7 +43,7 @@ pub(crate) fn in_child(order: &Order, requests: &[Vec<u8>]) -> anyhow::Result<Me
     let mut child = Command::new(env::current_exe()?)
         .arg("load")
         .arg(order.address.to_string())
-        .arg(order.millis.to_string())
+        .arg(order.seconds.to_string())
         .arg(order.connections.to_string())
         .args(order.once.then_some("--once"))
         .stdin(Stdio::piped())
@@ -93,7 +93,7 @@ fn send(order: &Order, requests: &[&[u8]]) -> anyhow::Result<Measured> {
         let mut connection = connection?;
         let started = Instant::now();
         let mut latencies = Vec::new();
-        while started.elapsed() < Duration::from_millis(order.millis) {
+        while started.elapsed() < Duration::from_secs(order.seconds) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if order.once && number >= requests.len() {
                 break;

@@ -35,7 +35,10 @@ pub(crate) fn of_idle_server(postgres: &Postgres) -> anyhow::Result<Option<u64>>
     let log = server.0.stderr.take().context("its log is a pipe")?;
     let mut lines = BufReader::new(log).lines();
     lines
-        .find(|line| line.as_ref().map_or(true, |line| line.contains("\"started\"")))
+        .find(|line| {
+            line.as_ref()
+                .map_or(true, |line| line.contains("\"started\""))
+        })
         .context("`tollgate serve` ended instead of starting")??;
     thread::sleep(UNTIL_IDLE);
     Ok(resident(server.0.id()))
@@ -43,7 +46,9 @@ pub(crate) fn of_idle_server(postgres: &Postgres) -> anyhow::Result<Option<u64>>
 
 fn resident(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 

@@ -36,9 +36,18 @@ pub(crate) fn settings(database_url: String) -> Vec<(&'static str, String)> {
         ("FROM_EMAIL", "hello@example.com"),
         ("STRIPE_SECRET_KEY", "sk_test_0123456789abcdef"),
         ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
-        ("TOKEN_SECRET", "1f0e3dad99908345f7439f8ffabdffc41f0e3dad99908345f7439f8ffabdffc4"),
-        ("PASSWORD_PEPPER", "98f13708210194c475687be6106a3b8498f13708210194c475687be6106a3b84"),
-        ("ACCESS_TOKEN_KEYS", "3c59dc048e8850243be8079a5c74d0793c59dc048e8850243be8079a5c74d079"),
+        (
+            "TOKEN_SECRET",
+            "1f0e3dad99908345f7439f8ffabdffc41f0e3dad99908345f7439f8ffabdffc4",
+        ),
+        (
+            "PASSWORD_PEPPER",
+            "98f13708210194c475687be6106a3b8498f13708210194c475687be6106a3b84",
+        ),
+        (
+            "ACCESS_TOKEN_KEYS",
+            "3c59dc048e8850243be8079a5c74d0793c59dc048e8850243be8079a5c74d079",
+        ),
     ];
     let mut settings: Vec<_> = fixed.map(|(key, text)| (key, text.to_owned())).into();
     settings.push(("DATABASE_URL", database_url));
@@ -48,7 +57,6 @@ pub(crate) fn settings(database_url: String) -> Vec<(&'static str, String)> {
 #[derive(Debug)]
 pub(crate) struct Subject {
     node: Node,
-    url: String,
     address: SocketAddr,
     baseline: Baseline,
     database: PgConnection,
@@ -70,7 +78,6 @@ impl Subject {
             deliveries: Deliveries::new(node.app().clock.now()),
             database: PgConnection::connect(&postgres.url()).await?,
             node,
-            url,
             address,
             baseline,
         })
@@ -94,14 +101,28 @@ impl Subject {
                 .collect(),
             Case::Gate => self.questions("/api/v1/gate", now),
             Case::State => self.questions("/api/v1/billing/state", now),
-            Case::Write => self.deliveries.by_ref().take(deliveries).map(|d| to_baseline(&d)).collect(),
-            Case::Webhook => self.deliveries.by_ref().take(deliveries).map(|d| to_webhook(&d, now)).collect(),
+            Case::Write => self
+                .deliveries
+                .by_ref()
+                .take(deliveries)
+                .map(|d| to_baseline(&d))
+                .collect(),
+            Case::Webhook => self
+                .deliveries
+                .by_ref()
+                .take(deliveries)
+                .map(|d| to_webhook(&d, now))
+                .collect(),
         }
     }
 
     fn questions(&self, path: &str, now: Timestamp) -> Vec<Vec<u8>> {
         let question = |number| {
-            let Holder { user, session, account } = Holder::of(number);
+            let Holder {
+                user,
+                session,
+                account,
+            } = Holder::of(number);
             let token = self.node.app().access_tokens.issue(&AccessClaims {
                 user,
                 session,
@@ -116,7 +137,9 @@ impl Subject {
 
     /// Lets the database write out what earlier turns left to be written.
     pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
-        sqlx::raw_sql("CHECKPOINT").execute(&mut self.database).await?;
+        sqlx::raw_sql("CHECKPOINT")
+            .execute(&mut self.database)
+            .await?;
         Ok(())
     }
 
@@ -126,14 +149,27 @@ impl Subject {
     }
 }
 
-fn to_baseline(Delivery { event, customer, body }: &Delivery) -> Vec<u8> {
+fn to_baseline(
+    Delivery {
+        event,
+        customer,
+        body,
+    }: &Delivery,
+) -> Vec<u8> {
     post(&format!("/write/{event}/{customer}"), "", body)
 }
 
 fn to_webhook(Delivery { body, .. }: &Delivery, now: Timestamp) -> Vec<u8> {
-    let signature =
-        tollgate_stripe_sandbox::signature_header(WEBHOOK_SECRET, now.unix_seconds(), body.as_bytes());
-    post("/api/v1/webhooks/stripe", &format!("stripe-signature: {signature}\r\n"), body)
+    let signature = tollgate_stripe_sandbox::signature_header(
+        WEBHOOK_SECRET,
+        now.unix_seconds(),
+        body.as_bytes(),
+    );
+    post(
+        "/api/v1/webhooks/stripe",
+        &format!("stripe-signature: {signature}\r\n"),
+        body,
+    )
 }
 
 fn get(path: &str, headers: &str) -> Vec<u8> {
