@@ -69,7 +69,7 @@ impl Scene {
         assert_eq!(self.register(program, "ada").await.unwrap().0, 201);
         sqlx::raw_sql(
             "UPDATE accounts SET stripe_customer_id = 'cus_1';
-             UPDATE plan_billing SET stripe_monthly_price_id = 'price_1' WHERE plan = 'pro'",
+             INSERT INTO plan_prices VALUES ('price_1', 'pro', 'monthly')",
         )
         .execute(self.database.pool())
         .await

@@ -48,6 +48,16 @@ CREATE TABLE plan_billing (
     )
 );
 
+-- Every price that a plan was ever sold at, added to and never taken from: who bought at an old one
+-- still has it.
+CREATE TABLE plan_prices (
+    price_id text PRIMARY KEY,
+    plan text NOT NULL REFERENCES plan_limits,
+    billing_interval text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT plan_prices_billing_interval CHECK (billing_interval IN ('monthly', 'annual'))
+);
+
 CREATE TABLE feature_flags (
     key text PRIMARY KEY,
     description text NOT NULL,

@@ -304,9 +304,7 @@ async fn an_event_that_failed_is_applied_when_it_is_delivered_again() {
     let world = World::start().await;
     buyer(&world).await;
     let event = world.event("customer.subscription.created").await;
-    world
-        .execute("UPDATE plan_billing SET stripe_monthly_price_id = 'price_' || plan")
-        .await;
+    world.execute("DELETE FROM plan_prices").await;
     assert_eq!(world.deliver(&event).await.ok(200), taken(false));
     assert_eq!(world.inbox(&event).await, "failed");
     // The job that would try again waits.
@@ -317,7 +315,7 @@ async fn an_event_that_failed_is_applied_when_it_is_delivered_again() {
     let price = event["data"]["object"]["items"]["data"][0]["price"]["id"]
         .as_str()
         .unwrap();
-    sqlx::query("UPDATE plan_billing SET stripe_monthly_price_id = $1 WHERE plan = 'pro'")
+    sqlx::query("INSERT INTO plan_prices VALUES ($1, 'pro', 'monthly')")
         .bind(price)
         .execute(world.database.pool())
         .await
@@ -486,9 +484,7 @@ async fn an_event_that_fails_for_three_days_waits_for_a_person() {
     let world = World::start().await;
     buyer(&world).await;
     let event = world.event("customer.subscription.created").await;
-    world
-        .execute("UPDATE plan_billing SET stripe_monthly_price_id = 'price_' || plan")
-        .await;
+    world.execute("DELETE FROM plan_prices").await;
     world.deliver(&event).await.ok(200);
     world.drain().await;
     assert_eq!(world.inbox(&event).await, "failed");

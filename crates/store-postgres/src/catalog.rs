@@ -11,6 +11,7 @@ use crate::{
 };
 
 const BILLING: Table = Table("plan_billing");
+const PRICES: Table = Table("plan_prices");
 
 /// The columns of [`billing_from_row`].
 macro_rules! billing_columns {
@@ -100,10 +101,9 @@ pub(crate) async fn offer(
         .map(plan_billing::from_row))
 }
 
-/// Archived plans too: they are not sold any more, but those who bought them still have them.
-const PRICE: &str = "SELECT plan, \
-     CASE WHEN stripe_annual_price_id = $1 THEN 'annual' ELSE 'monthly' END \
-     FROM plan_billing WHERE stripe_monthly_price_id = $1 OR stripe_annual_price_id = $1";
+/// Former prices and archived plans too: they are not sold any more, but those who bought them still
+/// have them.
+const PRICE: &str = "SELECT plan, billing_interval FROM plan_prices WHERE price_id = $1";
 
 pub(crate) async fn price(
     connection: &impl ConnectionTrait,
@@ -120,18 +120,25 @@ pub(crate) async fn price(
 pub(crate) fn price_from_row(
     columns: &mut Columns<'_>,
 ) -> Result<Option<(PlanKey, Interval)>, StoreError> {
-    let plan: Option<String> = columns.take(BILLING, "plan")?;
-    let interval: Option<String> = columns.take(BILLING, "billing_interval")?;
+    let plan: Option<String> = columns.take(PRICES, "plan")?;
+    let interval: Option<String> = columns.take(PRICES, "billing_interval")?;
     let (Some(plan), Some(interval)) = (plan, interval) else {
         return Ok(None);
     };
     let interval =
-        Interval::parse(&interval).map_err(|error| BILLING.corrupt("billing_interval", error))?;
-    Ok(Some((BILLING.parse("plan", plan)?, interval)))
+        Interval::parse(&interval).map_err(|error| PRICES.corrupt("billing_interval", error))?;
+    Ok(Some((PRICES.parse("plan", plan)?, interval)))
 }
 
-/// A plan that was never sold before comes in hidden, under its key.
-const PUT_OFFER: &str = "INSERT INTO plan_billing AS b (plan, display_name, stripe_product_id, \
+/// A plan that was never sold before comes in hidden, under its key. The prices it had before stay
+/// known.
+const PUT_OFFER: &str = "WITH prices AS (\
+       INSERT INTO plan_prices (price_id, plan, billing_interval) \
+       SELECT p.price_id, $1, p.billing_interval \
+       FROM (VALUES ($3, 'monthly'), ($5, 'annual')) p (price_id, billing_interval) \
+       WHERE p.price_id IS NOT NULL \
+       ON CONFLICT DO NOTHING) \
+     INSERT INTO plan_billing AS b (plan, display_name, stripe_product_id, \
        stripe_monthly_price_id, monthly_price_cents, stripe_annual_price_id, annual_price_cents, \
        currency) \
      VALUES ($1, $1, $2, $3, $4, $5, $6, $7) \

@@ -39,15 +39,12 @@ const RECEIVE: &str = concat!(
      subscription AS (\
        SELECT s.* FROM account JOIN subscriptions s ON s.account_id = account.id \
        FOR NO KEY UPDATE OF s) \
-     SELECT EXISTS (SELECT FROM inbox), account.id, p.plan, \
-       CASE WHEN p.plan IS NULL THEN NULL \
-         WHEN p.stripe_annual_price_id = $8 THEN 'annual' ELSE 'monthly' END, ",
+     SELECT EXISTS (SELECT FROM inbox), account.id, p.plan, p.billing_interval, ",
     state_columns!(),
     " FROM (SELECT) nothing \
      LEFT JOIN account ON true \
      LEFT JOIN subscription s ON true \
-     LEFT JOIN plan_billing p \
-       ON p.stripe_monthly_price_id = $8 OR p.stripe_annual_price_id = $8"
+     LEFT JOIN plan_prices p ON p.price_id = $8"
 );
 
 /// For the account that had no subscription when [`RECEIVE`] began: one that was inserted while it

@@ -100,14 +100,33 @@ async fn synced_prices_can_be_bought_and_what_an_operator_set_stays() {
     };
     bench.store.put_offers(&[monthly_only]).await.unwrap();
     assert_ne!(row_version(&bench.sql).await, before);
+    let offer = bench.store.offer(&plan("starter")).await.unwrap().unwrap();
+    assert_eq!(offer.annual, None);
+}
+
+#[tokio::test]
+async fn a_price_that_is_not_sold_any_more_still_says_what_was_bought() {
+    let bench = bench("former_price").await;
+    bench.store.put_offers(&[starter()]).await.unwrap();
+    let dearer = OfferRow {
+        monthly: (PriceId::new("price_starter_dearer"), 2900),
+        annual: None,
+        ..starter()
+    };
+    bench.store.put_offers(&[dearer]).await.unwrap();
+    let offer = bench.store.offer(&plan("starter")).await.unwrap().unwrap();
     assert_eq!(
-        bench
-            .store
-            .price(&PriceId::new("price_starter_annual"))
-            .await
-            .unwrap(),
-        None
+        (offer.monthly, offer.annual),
+        (Some(PriceId::new("price_starter_dearer")), None)
     );
+    for (price, interval) in [
+        ("price_starter_dearer", Interval::Monthly),
+        ("price_starter_monthly", Interval::Monthly),
+        ("price_starter_annual", Interval::Annual),
+    ] {
+        let found = bench.store.price(&PriceId::new(price)).await.unwrap();
+        assert_eq!(found, Some((plan("starter"), interval)), "{price}");
+    }
 }
 
 async fn row_version(sql: &sqlx::PgPool) -> String {

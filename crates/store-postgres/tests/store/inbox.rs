@@ -20,15 +20,19 @@ async fn buyer(name: &'static str) -> Bench {
         .put_customer(account(1), &customer(1))
         .await
         .unwrap();
+    sell_starter_at(&bench, "price_starter_monthly").await;
+    bench
+}
+
+async fn sell_starter_at(bench: &Bench, price: &str) {
     let starter = OfferRow {
         plan: plan("starter"),
         product: "prod_starter".to_owned(),
-        monthly: (PriceId::new("price_starter_monthly"), 1900),
+        monthly: (PriceId::new(price), 1900),
         annual: None,
         currency: Currency::parse("usd").unwrap(),
     };
     bench.store.put_offers(&[starter]).await.unwrap();
-    bench
 }
 
 async fn reserve(bench: &Bench) {
@@ -126,6 +130,18 @@ async fn an_event_about_nobody_we_know_locks_nothing() {
     let stored = bench.store.event(&irrelevant.id).await.unwrap().unwrap();
     assert_eq!(stored.state, EventState::Ignored);
     assert_eq!(bench.count("audit_log").await, 0);
+}
+
+#[tokio::test]
+async fn an_event_about_a_price_that_is_not_sold_any_more_finds_its_plan() {
+    let bench = buyer("former_price_event").await;
+    sell_starter_at(&bench, "price_starter_dearer").await;
+    let mut tx = bench.begin().await;
+    let received = tx
+        .receive(&notice("evt_1", described(1)), now())
+        .await
+        .unwrap();
+    assert_eq!(received.price, Some((plan("starter"), Interval::Monthly)));
 }
 
 #[tokio::test]
