@@ -3,9 +3,12 @@
 //!
 //! - A terminal word about a subscription always holds, whatever its stamp: nothing can follow it.
 //! - Otherwise an older word than the one stored is ignored, a newer one is believed.
-//! - Words of the same second, and words about a subscription that is not the one stored, cannot be
-//!   ordered: [`Outcome::NeedsRead`] asks for the provider's present truth, which arrives as
-//!   [`Event::Read`] and wins over an equal stamp.
+//! - A payment dates what is stored anew and brings no terms, so an older snapshot may still bring
+//!   them. On what a payment can have dated, one with other terms is not ignored but doubted, unless its
+//!   period began before the stored one: periods only move on, so that one is stale for certain.
+//! - Such a snapshot, words of the same second, and words about a subscription that is not the one
+//!   stored, cannot be ordered: [`Outcome::NeedsRead`] asks for the provider's present truth, which
+//!   arrives as [`Event::Read`] and wins over an equal stamp.
 
 use thiserror::Error;
 use tollgate_primitives::Timestamp;
@@ -69,7 +72,7 @@ pub enum Outcome {
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refused {
-    /// A payment or notice about a subscription we have not heard of: its snapshot may be on the way.
+    /// A payment or notice for an account that never bought: the snapshot may be on the way.
     #[error("the subscription is not known yet")]
     UnknownSubscription,
     /// The provider charges twice for one account.
@@ -92,39 +95,43 @@ pub fn transition(
             next_attempt,
             stamp,
         } => {
-            let (state, bought) = known(current, subscription)?;
             let warning = Effect::WarnPaymentFailed {
                 attempt: *attempt,
                 next_attempt: *next_attempt,
             };
-            Ok(payment_failed(state, bought, (*attempt, *stamp), warning))
+            on_stored(current, subscription, |state, bought| {
+                payment_failed(state, bought, (*attempt, *stamp), warning)
+            })
         }
         Event::PaymentSucceeded {
             subscription,
             stamp,
-        } => {
-            let (state, bought) = known(current, subscription)?;
-            Ok(payment_succeeded(state, bought, *stamp))
-        }
+        } => on_stored(current, subscription, |state, bought| {
+            payment_succeeded(state, bought, *stamp)
+        }),
         Event::TrialWillEnd {
             subscription,
             ends_at,
-        } => {
-            let (state, _) = known(current, subscription)?;
-            Ok(trial_will_end(state, *ends_at, now))
-        }
+        } => on_stored(current, subscription, |state, _| {
+            trial_will_end(state, *ends_at, now)
+        }),
     }
 }
 
-/// The stored state, if what is said concerns the subscription stored in it.
-fn known<'a>(
-    current: Option<&'a Subscription>,
+/// Takes `step` if what is said concerns the stored subscription. Of another than that we cannot tell
+/// whether it was replaced or comes after.
+fn on_stored(
+    current: Option<&Subscription>,
     subscription: &SubscriptionId,
-) -> Result<(&'a Subscription, &'a Bought), Refused> {
-    current
+    step: impl FnOnce(&Subscription, &Bought) -> Outcome,
+) -> Result<Outcome, Refused> {
+    let (state, bought) = current
         .and_then(|state| Some((state, state.bought()?)))
-        .filter(|(_, bought)| bought.subscription == *subscription)
-        .ok_or(Refused::UnknownSubscription)
+        .ok_or(Refused::UnknownSubscription)?;
+    if bought.subscription != *subscription {
+        return Ok(Outcome::NeedsRead);
+    }
+    Ok(step(state, bought))
 }
 
 fn observed(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
@@ -140,10 +147,34 @@ fn observed(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
     if snapshot.status.is_terminal() || snapshot.stamp > bought.stamp {
         return moved(current, snapshot);
     }
-    if snapshot.stamp < bought.stamp || next_state(current, snapshot) == *state {
-        return Outcome::AlreadyApplied;
+    let is_known = if snapshot.stamp < bought.stamp {
+        !may_bring_terms(state, bought, snapshot)
+    } else {
+        next_state(current, snapshot) == *state
+    };
+    if is_known {
+        Outcome::AlreadyApplied
+    } else {
+        Outcome::NeedsRead
     }
-    Outcome::NeedsRead
+}
+
+/// Whether an older snapshot may tell terms newer than the stored ones, which a payment then dated.
+fn may_bring_terms(state: &Subscription, bought: &Bought, snapshot: &Snapshot) -> bool {
+    let may_be_dated_by_a_payment =
+        matches!(state, Subscription::Active(_) | Subscription::PastDue(_));
+    may_be_dated_by_a_payment
+        && snapshot.period.start() >= bought.period.start()
+        && !has_terms(bought, snapshot)
+}
+
+fn has_terms(bought: &Bought, snapshot: &Snapshot) -> bool {
+    bought.plan == snapshot.plan
+        && bought.interval == snapshot.interval
+        && bought.price == snapshot.price
+        && bought.seats == snapshot.seats
+        && bought.period == snapshot.period
+        && bought.cancellation.map(|cancellation| cancellation.at) == snapshot.cancel_at
 }
 
 fn observed_another(state: &Subscription, bought: &Bought, snapshot: &Snapshot) -> Outcome {

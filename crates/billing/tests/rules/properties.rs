@@ -52,6 +52,38 @@ proptest! {
     }
 
     #[test]
+    fn a_payment_that_overtakes_new_terms_does_not_hide_them(
+        before in states(),
+        told in snapshots(),
+        pays in any::<bool>(),
+        days in 0..40_u16,
+    ) {
+        let live = before.as_ref().filter(|state| state.is_live_at_provider());
+        let Some(stored) = live.and_then(Subscription::bought) else {
+            return Ok(());
+        };
+        let told = Snapshot {
+            subscription: stored.subscription.clone(),
+            seats: stored.seats + 1,
+            period: Period::of_days(Period::of_days(stored.period.start(), days).end(), 30),
+            stamp: stamp(5),
+            ..told
+        };
+        let (subscription, stamp) = (told.subscription.clone(), stamp(6));
+        let payment = if pays {
+            Event::PaymentSucceeded { subscription, stamp }
+        } else {
+            Event::PaymentFailed { subscription, attempt: 4, next_attempt: None, stamp }
+        };
+        let dated = match transition(before.as_ref(), &payment, at(0)) {
+            Ok(Outcome::Moved { next, .. }) => Some(next),
+            _ => before,
+        };
+        let outcome = transition(dated.as_ref(), &Event::Observed(told), at(0));
+        prop_assert_ne!(outcome, Ok(Outcome::AlreadyApplied));
+    }
+
+    #[test]
     fn nothing_is_paid_before_the_provider_says_so(
         before in states(),
         event in events(),

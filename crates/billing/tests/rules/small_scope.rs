@@ -1,5 +1,6 @@
 //! Every order of every small life, with one event delivered twice: whatever was heard, one
-//! reconciliation ends where the provider does.
+//! reconciliation ends where the provider does, and what everything was heard of needs none for its
+//! terms.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +25,11 @@ none:     a1 active, a3 past_due, a3 failed 1, a5 failed 2, a6 unpaid          =
 none:     a1 active, a3 failed 1, a3 past_due, a5 failed 2, a8 canceled        => canceled
 none:     a1 active, a3 failed 1, a3 lost past_due                             => past_due
 none:     a1 active, a2 active 4, a2 active 5, a3 active 2                     => active
+none:     a1 active, a4 active 5, a5 paid                                      => active
+none:     a1 active, a4 active 5, a5 paid, a6 active 2                         => active
+none:     a1 active, a4 active 5, a5 failed 1, a6 past_due 5, a7 paid, a7 active 5 => active
+none:     a1 active, a4 active 5, a5 failed 1, a6 past_due 5                   => past_due
+none:     a1 incomplete, a4 active 5, a5 paid                                  => active
 none:     a1 active, a3 canceled, b3 active, b4 active 5                       => active
 none:     a1 active, a3 canceled, b5 active, b7 lost canceled                  => canceled
 none:     a1 active, a2 paused, a2 active, a5 paused                           => paused
@@ -136,10 +142,23 @@ impl Exploration<'_> {
 
     fn reconcile(&mut self, state: Option<Subscription>) {
         let heard = settled(state.clone());
+        if !self.line.contains("lost") {
+            assert_eq!(
+                seats(heard.as_ref()),
+                seats(self.end.as_ref()),
+                "{}",
+                self.line
+            );
+        }
         let read = self.life.reconciled(state);
         assert_eq!(settled(read.clone()), self.end, "{}", self.line);
         assert_eq!(self.life.reconciled(read.clone()), read, "{}", self.line);
         self.count.histories += 1;
         self.count.right_at_once += u64::from(heard == self.end);
     }
+}
+
+/// The terms that the lives change.
+fn seats(state: Option<&Subscription>) -> Option<u32> {
+    state?.bought().map(|bought| bought.seats)
 }

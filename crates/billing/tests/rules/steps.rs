@@ -1,11 +1,11 @@
 //! What single steps keep, change and order, beyond the state they lead to.
 
 use tollgate_billing::{
-    Effect, Event, Outcome, PastDue, ProviderStatus, ScheduledCancellation, Snapshot, Stamp,
-    Subscription, SubscriptionId, transition,
+    Effect, Event, Interval, Outcome, PastDue, Period, PriceId, ProviderStatus,
+    ScheduledCancellation, Snapshot, Stamp, Subscription, SubscriptionId, transition,
 };
 
-use crate::given::{Content, STATUSES, at, bought, shape, snapshot, stamp, state};
+use crate::given::{Content, STATUSES, at, bought, plan, shape, snapshot, stamp, state};
 
 const STORED: i64 = 100;
 
@@ -61,15 +61,85 @@ fn a_debt_first_heard_of_by_a_snapshot_has_warned_nobody_yet() {
 
 #[test]
 fn a_failure_from_before_the_payment_warns_nobody_after_it() {
-    let paid = Event::PaymentSucceeded {
-        subscription: SubscriptionId::new("a"),
-        stamp: stamp(107),
-    };
-    let (recovered, effect) = moved("active", &paid);
+    let (recovered, effect) = moved("active", &paid(107));
     assert_eq!(effect, None);
     assert_eq!(recovered.bought().unwrap().stamp, stamp(107));
     let late = transition(Some(&recovered), &failed(1, 105), at(STORED));
     assert_eq!(late, Ok(Outcome::AlreadyApplied));
+}
+
+#[test]
+fn terms_from_before_a_payment_are_asked_for_after_it() {
+    let before = snapshot("a", ProviderStatus::Active, 105);
+    let later = Period::of_days(at(1), 30);
+    let told = [
+        Snapshot {
+            plan: plan("team"),
+            ..before.clone()
+        },
+        Snapshot {
+            interval: Interval::Annual,
+            ..before.clone()
+        },
+        Snapshot {
+            price: PriceId::new("price_team"),
+            ..before.clone()
+        },
+        Snapshot {
+            seats: 4,
+            ..before.clone()
+        },
+        Snapshot {
+            period: later,
+            ..before.clone()
+        },
+        Snapshot {
+            period: Period::of_days(at(0), 365),
+            ..before.clone()
+        },
+        Snapshot {
+            cancel_at: Some(at(500)),
+            ..before.clone()
+        },
+    ];
+    for (from, payment) in [
+        ("active", paid(106)),
+        ("active", failed(1, 106)),
+        ("past_due", paid(106)),
+        ("past_due", failed(3, 106)),
+        ("pending", paid(106)),
+    ] {
+        let (dated, _) = moved(from, &payment);
+        for told in told.clone() {
+            let outcome = transition(Some(&dated), &Event::Observed(told), at(STORED));
+            assert_eq!(outcome, Ok(Outcome::NeedsRead), "{from}");
+        }
+        let same = transition(Some(&dated), &Event::Observed(before.clone()), at(STORED));
+        assert_eq!(same, Ok(Outcome::AlreadyApplied), "{from}");
+    }
+}
+
+#[test]
+fn terms_of_an_earlier_period_are_stale_whatever_was_paid_since() {
+    let (dated, _) = moved("active", &paid(106));
+    let told = Snapshot {
+        seats: 4,
+        period: Period::of_days(at(-1), 30),
+        ..snapshot("a", ProviderStatus::Active, 105)
+    };
+    let outcome = transition(Some(&dated), &Event::Observed(told), at(STORED));
+    assert_eq!(outcome, Ok(Outcome::AlreadyApplied));
+}
+
+#[test]
+fn a_cancellation_of_ours_that_is_told_again_late_is_no_other_term() {
+    let dated = state("active", scheduled(true)).unwrap();
+    let told = Snapshot {
+        cancel_at: Some(at(500)),
+        ..snapshot("a", ProviderStatus::Active, STORED - 1)
+    };
+    let outcome = transition(Some(&dated), &Event::Observed(told), at(STORED));
+    assert_eq!(outcome, Ok(Outcome::AlreadyApplied));
 }
 
 #[test]
@@ -159,6 +229,13 @@ fn failed(attempt: u32, second: i64) -> Event {
         subscription: SubscriptionId::new("a"),
         attempt,
         next_attempt: Some(at(200)),
+        stamp: stamp(second),
+    }
+}
+
+fn paid(second: i64) -> Event {
+    Event::PaymentSucceeded {
+        subscription: SubscriptionId::new("a"),
         stamp: stamp(second),
     }
 }

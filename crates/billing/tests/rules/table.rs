@@ -39,11 +39,13 @@ pending/free                  same  older       *       | .             free/fai
 pending/free                  same  equal       same    | .             free/failed        ?        ?      ?        ?      ?      canceled
 pending/free                  same  equal       changed | ?             free/failed        ?        ?      ?        ?      ?      canceled
 pending/free                  same  newer       *       | pending/free  free/failed        trialing active past_due unpaid paused canceled
-active                        same  older       *       | .             expired            .        .      .        .      .      canceled
+active                        same  older       same    | .             expired            .        .      .        .      .      canceled
+active                        same  older       changed | ?             expired            ?        ?      ?        ?      ?      canceled
 active                        same  equal       same    | ?             expired            ?        .      ?        ?      ?      canceled
 active                        same  equal       changed | ?             expired            ?        ?      ?        ?      ?      canceled
 active                        same  newer       *       | pending       expired            trialing active past_due unpaid paused canceled
-past_due                      same  older       *       | .             expired            .        .      .        .      .      canceled
+past_due                      same  older       same    | .             expired            .        .      .        .      .      canceled
+past_due                      same  older       changed | ?             expired            ?        ?      ?        ?      ?      canceled
 past_due                      same  equal       same    | ?             expired            ?        ?      .        ?      ?      canceled
 past_due                      same  equal       changed | ?             expired            ?        ?      ?        ?      ?      canceled
 past_due                      same  newer       *       | pending       expired            trialing active past_due unpaid paused canceled
@@ -121,11 +123,11 @@ pending,pending/trial         same  *           | .                   .
 pending/free                  same  *           | .                   .
 unpaid,paused                 same  *           | .                   .
 canceled,expired              same  *           | .                   .
-trial/failed,trialing         other *           | unknown             unknown
-free/failed,pending/free      other *           | unknown             unknown
-pending,pending/trial,active  other *           | unknown             unknown
-past_due,unpaid,paused        other *           | unknown             unknown
-canceled,expired              other *           | unknown             unknown
+trial/failed,trialing         other *           | ?                   ?
+free/failed,pending/free      other *           | ?                   ?
+pending,pending/trial,active  other *           | ?                   ?
+past_due,unpaid,paused        other *           | ?                   ?
+canceled,expired              other *           | ?                   ?
 ";
 
 const PAYMENT_SUCCEEDED: &str = "
@@ -139,11 +141,11 @@ active                        same  | .        .        active
 past_due                      same  | .        ?        active
 unpaid,paused                 same  | .        .        .
 canceled,expired              same  | .        .        .
-trial/failed,trialing         other | unknown  unknown  unknown
-free/failed,pending/free      other | unknown  unknown  unknown
-pending,pending/trial,active  other | unknown  unknown  unknown
-past_due,unpaid,paused        other | unknown  unknown  unknown
-canceled,expired              other | unknown  unknown  unknown
+trial/failed,trialing         other | ?        ?        ?
+free/failed,pending/free      other | ?        ?        ?
+pending,pending/trial,active  other | ?        ?        ?
+past_due,unpaid,paused        other | ?        ?        ?
+canceled,expired              other | ?        ?        ?
 ";
 
 /// Whether the announced end is still ahead.
@@ -156,11 +158,11 @@ pending,pending/trial,active  same  | .        .
 pending/free                  same  | .        .
 past_due,unpaid,paused        same  | .        .
 canceled,expired              same  | .        .
-trial/failed,trialing         other | unknown  unknown
-free/failed,pending/free      other | unknown  unknown
-pending,pending/trial,active  other | unknown  unknown
-past_due,unpaid,paused        other | unknown  unknown
-canceled,expired              other | unknown  unknown
+trial/failed,trialing         other | ?        ?
+free/failed,pending/free      other | ?        ?
+pending,pending/trial,active  other | ?        ?
+past_due,unpaid,paused        other | ?        ?
+canceled,expired              other | ?        ?
 ";
 
 const IDS: [&str; 2] = ["same", "other"];
