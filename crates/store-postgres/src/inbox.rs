@@ -18,9 +18,13 @@ use crate::{
 };
 
 const EVENTS: Table = Table("webhook_events");
+const RESERVATIONS: Table = Table("purchase_reservations");
 
 /// The event's row is taken before the account's, so that two deliveries of one event queue up instead
 /// of waiting for each other: a row is locked only when the join has produced it.
+///
+/// The event is written as applied, because that is how nearly every one ends: concluding writes its
+/// row again only for another end, and without a conclusion nothing of this is committed.
 ///
 /// What waits for a lock goes on with the newest version of that row, but sees everything else as it
 /// was when the statement began. So the subscription is locked as well, although the account's lock
@@ -29,8 +33,9 @@ const RECEIVE: &str = concat!(
     "WITH inbox AS (\
        INSERT INTO webhook_events AS e \
          (id, type, api_version, created, body, status, attempts, received_at) \
-       VALUES ($1, $2, $3, $4, $5, 'received', 1, $6) \
-       ON CONFLICT (id) DO UPDATE SET attempts = e.attempts + 1 \
+       VALUES ($1, $2, $3, $4, $5, 'applied', 1, $6) \
+       ON CONFLICT (id) DO UPDATE \
+         SET status = 'applied', last_error = NULL, attempts = e.attempts + 1 \
          WHERE e.status IN ('received', 'failed', 'dead') \
        RETURNING id), \
      account AS (\
@@ -148,26 +153,33 @@ const fn checkout(content: &NoticeContent) -> Option<&CheckoutSessionId> {
 
 /// `$1` the event, `$2` its status, `$3` its error, `$4` the moment, `$5` the checkout page.
 const CONCLUDE: &str = "WITH event AS (\
-       UPDATE webhook_events SET status = $2, last_error = $3 WHERE id = $1) \
+       UPDATE webhook_events SET status = $2, last_error = $3 WHERE id = $1 AND status <> $2) \
      UPDATE purchase_reservations SET closed_at = $4 \
      WHERE stripe_checkout_session_id = $5 AND closed_at IS NULL";
 
 /// After the parameters of [`upsert`]: `$20` the event, `$21` its kind, `$22` its status, `$23` its
 /// error, `$24` the checkout page, `$25` whether what was bought is running. The audit row carries
-/// the whole new row: the trail alone rebuilds the state.
+/// the whole new row: what the event made of the subscription can be read off the trail.
+///
+/// An account has one open reservation at most, so this answers with one row at most: the page that
+/// was closed here and is not the event's own.
 const CONCLUDE_WITH_CHANGE: &str = concat!(
-    "WITH event AS (UPDATE webhook_events SET status = $22, last_error = $23 WHERE id = $20), \
+    "WITH event AS (\
+       UPDATE webhook_events SET status = $22, last_error = $23 WHERE id = $20 AND status <> $22), \
      subscription AS (",
     upsert!(),
     " RETURNING *), \
      reservation AS (\
        UPDATE purchase_reservations SET closed_at = $2 \
        WHERE account_id = $1 AND closed_at IS NULL \
-         AND ($25 OR stripe_checkout_session_id = $24)) \
-     INSERT INTO audit_log (at, account_id, action, detail) \
-     SELECT $2, account_id, 'subscription_changed', jsonb_build_object(\
-       'event', $20::text, 'kind', $21::text, 'subscription', to_jsonb(subscription)) \
-     FROM subscription"
+         AND ($25 OR stripe_checkout_session_id = $24) \
+       RETURNING stripe_checkout_session_id AS page), \
+     audit AS (\
+       INSERT INTO audit_log (at, account_id, action, detail) \
+       SELECT $2, account_id, 'subscription_changed', jsonb_build_object(\
+         'event', $20::text, 'kind', $21::text, 'subscription', to_jsonb(subscription)) \
+       FROM subscription) \
+     SELECT page FROM reservation WHERE page IS NOT NULL AND page IS DISTINCT FROM $24"
 );
 
 pub(crate) async fn conclude(
@@ -176,7 +188,7 @@ pub(crate) async fn conclude(
     state: &EventState,
     change: Option<(AccountId, &Subscription)>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<CheckoutSessionId>, StoreError> {
     let (status, error) = webhook_event::to_row(state);
     let checkout = checkout(&notice.content).map(|session| session.0.as_str());
     let conclude = match change {
@@ -203,11 +215,15 @@ pub(crate) async fn conclude(
             statement(CONCLUDE_WITH_CHANGE, values)
         }
     };
-    execute(connection, "conclude the event", conclude).await?;
-    Ok(())
+    let Some(row) = one(connection, "conclude the event", conclude).await? else {
+        return Ok(None);
+    };
+    let page = Columns::new(&row).take(RESERVATIONS, "stripe_checkout_session_id")?;
+    Ok(Some(CheckoutSessionId(page)))
 }
 
-/// Whether the purchase went through: the page that led to it cannot be paid again.
+/// Whether the purchase went through. A page that is open still need not be the one that led to it,
+/// and can be paid.
 const fn is_running(subscription: &Subscription) -> bool {
     subscription.is_live_at_provider() && !matches!(subscription, Subscription::PendingPayment(_))
 }

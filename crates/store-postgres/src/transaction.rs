@@ -5,8 +5,9 @@ use sea_orm::DatabaseTransaction;
 use tollgate_billing::Subscription;
 use tollgate_primitives::{AccountId, ReservationId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    AccountRow, AuditEntry, EventState, Job, LockedAccount, NewRefreshToken, NewSession, NewUser,
-    Notice, PasswordHash, Received, Reservation, StoreError, Transaction, VerificationRow,
+    AccountRow, AuditEntry, CheckoutSessionId, EventState, Job, LockedAccount, NewRefreshToken,
+    NewSession, NewUser, Notice, PasswordHash, Received, Reservation, StoreError, Transaction,
+    VerificationRow,
 };
 
 use crate::{
@@ -109,7 +110,7 @@ impl Transaction for PostgresTransaction {
         state: &EventState,
         change: Option<(AccountId, &Subscription)>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<CheckoutSessionId>, StoreError> {
         inbox::conclude(&self.0, notice, state, change, now).await
     }
 

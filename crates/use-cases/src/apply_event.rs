@@ -125,8 +125,15 @@ async fn carry_out(
             effect,
         } => {
             let change = next.as_ref().map(|next| (account, next));
-            tx.conclude(notice, &EventState::Applied, change, now)
+            let open_page = tx
+                .conclude(notice, &EventState::Applied, change, now)
                 .await?;
+            // Paid as well, it would be a second subscription.
+            if let Some(session) = open_page {
+                let key = JobKey::new("expire-checkout", &session);
+                tx.enqueue(&Job::now(key, JobKind::ExpireCheckout { session }))
+                    .await?;
+            }
             if let Some(effect) = effect {
                 for to in tx.billing_contacts(account).await? {
                     tx.enqueue(&as_mail(notice, account, to, &effect)).await?;

@@ -35,7 +35,16 @@ async fn sell_starter_at(bench: &Bench, price: &str) {
     bench.store.put_offers(&[starter]).await.unwrap();
 }
 
-async fn reserve(bench: &Bench) {
+/// Begins a purchase, with the page `cs_1` if it `has_page`.
+async fn reserve(bench: &Bench, has_page: bool) {
+    let state = if has_page {
+        ReservationState::Open {
+            session: page("cs_1"),
+            url: "https://pay.example".to_owned(),
+        }
+    } else {
+        ReservationState::Asking
+    };
     let reservation = Reservation {
         id: ReservationId::from_uuid(Uuid::from_u128(1)),
         plan: plan("starter"),
@@ -45,10 +54,7 @@ async fn reserve(bench: &Bench) {
         trial_end: None,
         attempt: 1,
         expires_at: later(1),
-        state: ReservationState::Open {
-            session: CheckoutSessionId("cs_1".to_owned()),
-            url: "https://pay.example".to_owned(),
-        },
+        state,
     };
     let mut tx = bench.begin().await;
     tx.insert_reservation(account(1), &reservation, now())
@@ -57,21 +63,52 @@ async fn reserve(bench: &Bench) {
     tx.commit().await.unwrap();
 }
 
-async fn conclude(bench: &Bench, notice: &Notice, change: Option<&Subscription>) {
+fn page(id: &str) -> CheckoutSessionId {
+    CheckoutSessionId(id.to_owned())
+}
+
+fn completed(session: &str) -> NoticeContent {
+    NoticeContent::CheckoutCompleted {
+        session: page(session),
+        customer: Some(customer(1)),
+        subscription: Some(bought(1, 7).subscription),
+    }
+}
+
+async fn open_purchases(bench: &Bench) -> i64 {
+    bench
+        .count("purchase_reservations WHERE closed_at IS NULL")
+        .await
+}
+
+/// Answers the page that is still open at the provider.
+async fn conclude(
+    bench: &Bench,
+    notice: &Notice,
+    change: Option<&Subscription>,
+) -> Option<CheckoutSessionId> {
+    conclude_as(bench, notice, &EventState::Applied, change).await
+}
+
+async fn conclude_as(
+    bench: &Bench,
+    notice: &Notice,
+    state: &EventState,
+    change: Option<&Subscription>,
+) -> Option<CheckoutSessionId> {
     let mut tx = bench.begin().await;
     let received = tx.receive(notice, now()).await.unwrap();
     assert_eq!(received.entry, InboxEntry::Open);
     let change = change.map(|subscription| (account(1), subscription));
-    tx.conclude(notice, &EventState::Applied, change, now())
-        .await
-        .unwrap();
+    let open_page = tx.conclude(notice, state, change, now()).await.unwrap();
     tx.commit().await.unwrap();
+    open_page
 }
 
 #[tokio::test]
 async fn an_event_is_applied_with_its_subscription_its_purchase_and_one_audit_row() {
     let bench = buyer("apply").await;
-    reserve(&bench).await;
+    reserve(&bench, true).await;
     let event = notice("evt_1", described(1));
     let mut tx = bench.begin().await;
     let received = tx.receive(&event, now()).await.unwrap();
@@ -86,12 +123,7 @@ async fn an_event_is_applied_with_its_subscription_its_purchase_and_one_audit_ro
     tx.commit().await.unwrap();
 
     assert_eq!(bench.subscription(1).await, Some(active.clone()));
-    assert_eq!(
-        bench
-            .count("purchase_reservations WHERE closed_at IS NULL")
-            .await,
-        0
-    );
+    assert_eq!(open_purchases(&bench).await, 0);
     let trail = "audit_log WHERE action = 'subscription_changed' AND detail ->> 'event' = 'evt_1' \
                  AND detail -> 'subscription' ->> 'status' = 'active'";
     assert_eq!(bench.count(trail).await, 1);
@@ -147,41 +179,48 @@ async fn an_event_about_a_price_that_is_not_sold_any_more_finds_its_plan() {
 #[tokio::test]
 async fn a_checkout_page_that_is_over_closes_its_purchase() {
     let bench = buyer("page_over").await;
-    reserve(&bench).await;
+    reserve(&bench, true).await;
     let expired = |session: &str| NoticeContent::CheckoutExpired {
-        session: CheckoutSessionId(session.to_owned()),
+        session: page(session),
     };
     conclude(&bench, &notice("evt_1", expired("cs_other")), None).await;
-    assert_eq!(
-        bench
-            .count("purchase_reservations WHERE closed_at IS NULL")
-            .await,
-        1
-    );
-    conclude(&bench, &notice("evt_2", expired("cs_1")), None).await;
-    assert_eq!(
-        bench
-            .count("purchase_reservations WHERE closed_at IS NULL")
-            .await,
-        0
-    );
+    assert_eq!(open_purchases(&bench).await, 1);
+    let open_page = conclude(&bench, &notice("evt_2", expired("cs_1")), None).await;
+    assert_eq!((open_purchases(&bench).await, open_page), (0, None));
+}
+
+#[tokio::test]
+async fn a_running_subscription_closes_the_purchase_and_tells_which_page_is_still_open() {
+    let bench = buyer("page_left").await;
+    let active = Subscription::Active(bought(1, 7));
+    for (n, content, has_page, left) in [
+        (1, described(1), true, Some(page("cs_1"))),
+        (2, completed("cs_other"), true, Some(page("cs_1"))),
+        (3, completed("cs_1"), true, None),
+        (4, described(1), false, None),
+        (5, completed("cs_other"), false, None),
+    ] {
+        bench.run("DELETE FROM purchase_reservations").await;
+        reserve(&bench, has_page).await;
+        let event = notice(&format!("evt_{n}"), content);
+        assert_eq!(conclude(&bench, &event, Some(&active)).await, left, "{n}");
+        assert_eq!(open_purchases(&bench).await, 0, "{n}");
+        assert_eq!(bench.count("audit_log").await, n, "{n}");
+    }
+    let event = notice("evt_6", described(1));
+    assert_eq!(conclude(&bench, &event, Some(&active)).await, None);
 }
 
 #[tokio::test]
 async fn a_purchase_stays_open_while_its_first_payment_is_pending() {
     let bench = buyer("page_pending").await;
-    reserve(&bench).await;
+    reserve(&bench, true).await;
     let pending = Subscription::PendingPayment(tollgate_billing::PendingPayment {
         bought: bought(1, 7),
         meanwhile: tollgate_billing::Meanwhile::Nothing,
     });
-    conclude(&bench, &notice("evt_1", described(1)), Some(&pending)).await;
-    assert_eq!(
-        bench
-            .count("purchase_reservations WHERE closed_at IS NULL")
-            .await,
-        1
-    );
+    let open_page = conclude(&bench, &notice("evt_1", described(1)), Some(&pending)).await;
+    assert_eq!((open_purchases(&bench).await, open_page), (1, None));
 }
 
 #[tokio::test]

@@ -463,15 +463,17 @@ pub trait Transaction: Debug + Send {
     /// Puts an event into the inbox and locks the account it is about, in one statement.
     async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError>;
 
-    /// Writes how an event ended, the subscription it made, and the audit row, in one statement; the
-    /// purchase that the subscription or the checkout page came from is closed with it.
+    /// Writes how an event ended, the subscription it made, and the audit row, in one statement. The
+    /// purchase of the event's checkout page is closed with it; a subscription that runs closes
+    /// whichever purchase is open. Answers the page of a purchase so closed that is not the event's own:
+    /// it may still be payable.
     async fn conclude(
         &mut self,
         notice: &Notice,
         state: &EventState,
         change: Option<(AccountId, &Subscription)>,
         now: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Option<CheckoutSessionId>, StoreError>;
 
     /// The owners and admins of an account; none of the test cohort.
     async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError>;
