@@ -190,7 +190,10 @@ pub(crate) async fn conclude(
     now: Timestamp,
 ) -> Result<Option<CheckoutSessionId>, StoreError> {
     let (status, error) = webhook_event::to_row(state);
-    let checkout = checkout(&notice.content).map(|session| session.0.as_str());
+    // Of an event that waits, nobody knows yet what the page led to.
+    let checkout = checkout(&notice.content)
+        .filter(|_| *state == EventState::Applied)
+        .map(|session| session.0.as_str());
     let conclude = match change {
         None => {
             let values: [Value; 5] = [

@@ -190,6 +190,24 @@ async fn a_checkout_page_that_is_over_closes_its_purchase() {
 }
 
 #[tokio::test]
+async fn a_purchase_stays_open_until_the_event_of_its_page_is_applied() {
+    let bench = buyer("page_waits").await;
+    reserve(&bench, true).await;
+    let event = notice("evt_1", completed("cs_1"));
+    let error = "no such price".to_owned();
+    for state in [
+        EventState::Received,
+        EventState::Dead { error },
+        EventState::Received,
+    ] {
+        conclude_as(&bench, &event, &state, None).await;
+        assert_eq!(open_purchases(&bench).await, 1, "{state:?}");
+    }
+    conclude(&bench, &event, None).await;
+    assert_eq!(open_purchases(&bench).await, 0);
+}
+
+#[tokio::test]
 async fn a_running_subscription_closes_the_purchase_and_tells_which_page_is_still_open() {
     let bench = buyer("page_left").await;
     let active = Subscription::Active(bought(1, 7));

@@ -463,8 +463,8 @@ pub trait Transaction: Debug + Send {
     /// Puts an event into the inbox and locks the account it is about, in one statement.
     async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError>;
 
-    /// Writes how an event ended, the subscription it made, and the audit row, in one statement. The
-    /// purchase of the event's checkout page is closed with it; a subscription that runs closes
+    /// Writes how an event ended, the subscription it made, and the audit row, in one statement. An
+    /// event that was applied closes the purchase of its checkout page; a subscription that runs closes
     /// whichever purchase is open. Answers the page of a purchase so closed that is not the event's own:
     /// it may still be payable.
     async fn conclude(
