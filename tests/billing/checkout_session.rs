@@ -440,10 +440,7 @@ async fn a_provider_that_is_down_is_said_to_be_and_the_next_try_goes_on() {
     assert!(answer.header("retry-after").is_some());
     let url = format!("{}/_sandbox/faults", world.sandbox_url());
     world.fetch(Method::DELETE, &url).send().await.ok(200);
-    let page = world
-        .open_checkout(&ada, &monthly("starter", 1))
-        .await
-        .ok(200);
+    let page = world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
     assert!(page["url"].is_string());
     world.drain().await;
     assert_eq!(statuses(&world).await, ["open"]);

@@ -88,7 +88,7 @@ fn judge_passing(answer: &Answer) -> Verdict {
     if answer.should_retry().unwrap_or(!answer.is_replayed()) {
         Verdict::Again(failure)
     } else {
-        Verdict::Hopeless(failure.into())
+        Verdict::Hopeless(PaymentsError::KeySpent(failure.source))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use thiserror::Error;
 use tollgate_billing::{
-    Customer,
+    Customer, SubscriptionId,
     purchase::{Buyer, Choice, Purchase, PurchaseRefused, decide},
 };
 use tollgate_primitives::{JobKey, ReservationId, Timestamp};
@@ -30,6 +30,8 @@ const LAST_MINUTES: Duration = Duration::from_mins(5);
 pub enum CheckoutError {
     #[error(transparent)]
     Refused(#[from] PurchaseRefused),
+    #[error("a purchase already waits for its first payment")]
+    PaymentPending(SubscriptionId),
     #[error("the account is gone")]
     AccountGone,
     /// Another tab made another choice meanwhile.
@@ -51,10 +53,9 @@ pub async fn open_checkout(
     if let ReservationState::Open { url, .. } = reservation.state {
         return Ok(url);
     }
-    let customer = customer_of(app, caller, &account).await?;
-    let asked = ask_provider(app, &account, &reservation, customer).await;
-    if matches!(asked, Err(PaymentsError::Refused { .. })) {
-        close_refused(app, &account, &reservation).await?;
+    let asked = open_page(app, caller, &account, &reservation).await;
+    if matches!(&asked, Err(CheckoutError::Payments(error)) if is_for_good(error)) {
+        close_unanswered(app, &account, &reservation).await?;
     }
     let page = asked?;
     let stands = app
@@ -66,6 +67,14 @@ pub async fn open_checkout(
         return Err(CheckoutError::Superseded);
     }
     Ok(page.url)
+}
+
+/// Whether the same question under the same key would be answered alike for ever.
+const fn is_for_good(error: &PaymentsError) -> bool {
+    matches!(
+        error,
+        PaymentsError::Refused { .. } | PaymentsError::KeySpent(_)
+    )
 }
 
 /// Decides and writes the intent down, or finds the one that stands.
@@ -86,11 +95,12 @@ async fn reserve(
         is_test_cohort: account.is_test_cohort,
         members: account.members,
     };
-    let purchase = decide(choice, offer.as_ref(), app.settings.provider, &buyer, now)?;
+    let purchase = decide(choice, offer.as_ref(), app.settings.provider, &buyer, now)
+        .map_err(|refused| with_what_is_pending(refused, &account))?;
     if let Some(open) = account
         .reservation
         .as_ref()
-        .filter(|open| serves(open, choice, now))
+        .filter(|open| serves(open, choice, &purchase, now))
     {
         let open = open.clone();
         return Ok((account, open));
@@ -103,6 +113,16 @@ async fn reserve(
     Ok((account, reservation))
 }
 
+fn with_what_is_pending(refused: PurchaseRefused, account: &LockedAccount) -> CheckoutError {
+    let subscription = account.standing.subscription.as_ref();
+    match subscription.and_then(|subscription| subscription.bought()) {
+        Some(bought) if refused == PurchaseRefused::PaymentPending => {
+            CheckoutError::PaymentPending(bought.subscription.clone())
+        }
+        Some(_) | None => CheckoutError::Refused(refused),
+    }
+}
+
 fn purchase_started(caller: &Caller, choice: &Choice) -> AuditEntry {
     AuditEntry {
         actor: Some(caller.user),
@@ -113,10 +133,11 @@ fn purchase_started(caller: &Caller, choice: &Choice) -> AuditEntry {
 }
 
 /// Whether the page of `open` is the one that `choice` asks for.
-fn serves(open: &Reservation, choice: &Choice, now: Timestamp) -> bool {
+fn serves(open: &Reservation, choice: &Choice, purchase: &Purchase, now: Timestamp) -> bool {
     open.plan == choice.plan
         && open.seats == choice.seats
         && open.interval == choice.interval
+        && open.price == purchase.price
         && now < open.expires_at.saturating_sub(LAST_MINUTES)
 }
 
@@ -153,11 +174,23 @@ fn new_reservation(app: &App, choice: &Choice, purchase: Purchase, now: Timestam
     }
 }
 
+/// Asks the provider for the page of `reservation`.
+async fn open_page(
+    app: &App,
+    caller: &Caller,
+    account: &LockedAccount,
+    reservation: &Reservation,
+) -> Result<CheckoutSession, CheckoutError> {
+    let customer = customer_of(app, caller, account, reservation).await?;
+    Ok(ask_provider(app, account, reservation, customer).await?)
+}
+
 /// The provider's customer of the account, made if it has none; never looked for by address.
 async fn customer_of(
     app: &App,
     caller: &Caller,
     account: &LockedAccount,
+    reservation: &Reservation,
 ) -> Result<Customer, CheckoutError> {
     if let Some(customer) = &account.customer {
         return Ok(customer.clone());
@@ -172,7 +205,11 @@ async fn customer_of(
         name: account.name.clone(),
         email,
     };
-    let key = JobKey::new("customer", account.id);
+    // Of this attempt by this person: a key stands for one content, and the address is theirs.
+    let key = JobKey::new(
+        "customer",
+        format_args!("{}:{}", reservation.id, caller.user),
+    );
     let customer = app.payments.create_customer(&key, &new).await?;
     Ok(app.store.put_customer(account.id, &customer).await?)
 }
@@ -201,18 +238,19 @@ async fn ask_provider(
     app.payments.open_checkout(&key, &request).await
 }
 
-/// Under the same key the provider would refuse again: the next attempt starts afresh.
-async fn close_refused(
+/// Under the same keys the provider would only repeat itself: the next attempt starts afresh.
+async fn close_unanswered(
     app: &App,
     account: &LockedAccount,
-    refused: &Reservation,
+    reservation: &Reservation,
 ) -> Result<(), StoreError> {
     let mut tx = app.store.begin().await?;
     let Some(account) = tx.lock_account(account.id).await? else {
         return Ok(());
     };
-    if is_still_asking(account.reservation.as_ref(), refused.id) {
-        tx.close_reservation(refused.id, app.clock.now()).await?;
+    if is_still_asking(account.reservation.as_ref(), reservation.id) {
+        tx.close_reservation(reservation.id, app.clock.now())
+            .await?;
         tx.commit().await?;
     }
     Ok(())
@@ -261,8 +299,10 @@ mod tests {
         };
         let last = open.expires_at.saturating_sub(LAST_MINUTES);
         let just_before = last.saturating_sub(Duration::from_micros(1));
-        assert!(serves(&open, &choice, just_before));
-        assert!(!serves(&open, &choice, last));
+        assert!(serves(&open, &choice, &offered("price_pro"), just_before));
+        assert!(!serves(&open, &choice, &offered("price_pro"), last));
+        let dearer = offered("price_pro_2");
+        assert!(!serves(&open, &choice, &dearer, just_before));
         let more_seats = Choice {
             seats: 4,
             ..choice.clone()
@@ -276,7 +316,17 @@ mod tests {
             ..choice
         };
         for other in [more_seats, yearly, another_plan] {
-            assert!(!serves(&open, &other, just_before), "{other:?}");
+            assert!(
+                !serves(&open, &other, &offered("price_pro"), just_before),
+                "{other:?}"
+            );
+        }
+    }
+
+    fn offered(price: &str) -> Purchase {
+        Purchase {
+            price: PriceId::new(price),
+            trial_end: None,
         }
     }
 

@@ -16,6 +16,8 @@ use crate::{
 pub enum ReadError {
     #[error(transparent)]
     Payments(#[from] PaymentsError),
+    #[error("the provider does not know the subscription")]
+    Unknown,
     #[error("the provider's answer is about another customer")]
     AnotherCustomer,
     #[error("the catalog has no such price: {0}")]
@@ -46,7 +48,9 @@ pub(crate) async fn read_subscription(
     {
         read_one(app, account, &stored).await?;
     }
-    read_one(app, account, subscription).await?;
+    if !read_one(app, account, subscription).await? {
+        return Err(ReadError::Unknown);
+    }
     let Some(notice) = app
         .webhooks
         .as_ref()
@@ -73,13 +77,14 @@ async fn stored_subscription(
         }))
 }
 
+/// Whether the provider knows `subscription`; how it stands is stored then.
 async fn read_one(
     app: &App,
     account: AccountId,
     subscription: &SubscriptionId,
-) -> Result<(), ReadError> {
+) -> Result<bool, ReadError> {
     let Some((customer, described)) = app.payments.read_subscription(subscription).await? else {
-        return Ok(());
+        return Ok(false);
     };
     let price = described.price.clone();
     let Some((plan, interval)) = app.store.price(&price).await? else {
@@ -88,7 +93,7 @@ async fn read_one(
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
     let Some(locked) = tx.lock_account(account).await? else {
-        return Ok(());
+        return Ok(true);
     };
     if locked.customer.as_ref() != Some(&customer) {
         return Err(ReadError::AnotherCustomer);
@@ -103,7 +108,7 @@ async fn read_one(
         }
         Outcome::Noticed(_) | Outcome::AlreadyApplied | Outcome::NeedsRead => {}
     }
-    Ok(())
+    Ok(true)
 }
 
 fn audit_entry(account: AccountId, described: &Described) -> AuditEntry {

@@ -256,6 +256,14 @@ impl From<PaymentsError> for ApiError {
     fn from(error: PaymentsError) -> Self {
         match &error {
             PaymentsError::NotConfigured => Self::provider_not_configured(),
+            PaymentsError::KeySpent(_) => {
+                log(&error);
+                Self::unavailable(
+                    "payment_provider_unavailable",
+                    "The payment provider failed; nothing was charged, try again.",
+                    1,
+                )
+            }
             PaymentsError::Unavailable { retry_after, .. } => {
                 log(&error);
                 Self::unavailable(
@@ -277,6 +285,18 @@ impl From<PaymentsError> for ApiError {
 }
 
 impl ApiError {
+    /// `subscription`: the purchase that waits, by the provider's id.
+    fn payment_pending(subscription: Option<&str>) -> Self {
+        let complete = subscription.map(|id| format!("/api/v1/subscriptions/complete/{id}"));
+        Self::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "payment_pending",
+            refusal_message(Refusal::PaymentPending),
+        )
+        .with("subscription_id", json!(subscription))
+        .with("complete_url", json!(complete))
+    }
+
     fn provider_not_configured() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -402,14 +422,7 @@ impl From<GateRefused> for ApiError {
                         .with("status", json!(status))
                         .with("plan", plan.as_str())
                         .with("current_period_end", json!(current_period_end)),
-                    Refusal::PaymentPending => {
-                        let complete = pending
-                            .as_ref()
-                            .map(|id| format!("/api/v1/subscriptions/complete/{id}"));
-                        return refused
-                            .with("subscription_id", json!(pending))
-                            .with("complete_url", json!(complete));
-                    }
+                    Refusal::PaymentPending => return Self::payment_pending(pending.as_deref()),
                     Refusal::FeatureNotInPlan => refused
                         .with("feature", json!(feature))
                         .with("current_plan", plan.as_str()),
@@ -470,11 +483,7 @@ impl From<PurchaseRefused> for ApiError {
                 "This account has a subscription; change it in the portal.",
             )
             .with("portal", PORTAL_URL),
-            PurchaseRefused::PaymentPending => Self::new(
-                StatusCode::PAYMENT_REQUIRED,
-                "payment_pending",
-                refusal_message(Refusal::PaymentPending),
-            ),
+            PurchaseRefused::PaymentPending => Self::payment_pending(None),
             PurchaseRefused::FixPaymentFirst => conflict(
                 "fix_payment_first",
                 "A payment failed; correct the card in the portal first.",
@@ -506,6 +515,9 @@ impl From<CheckoutError> for ApiError {
     fn from(error: CheckoutError) -> Self {
         match error {
             CheckoutError::Refused(refused) => refused.into(),
+            CheckoutError::PaymentPending(subscription) => {
+                Self::payment_pending(Some(subscription.as_str()))
+            }
             CheckoutError::AccountGone => Self::session_ended(),
             CheckoutError::Superseded => Self::new(
                 StatusCode::CONFLICT,

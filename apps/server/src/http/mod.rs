@@ -26,7 +26,7 @@ pub use guards::{Guards, ROUTES, Route, Who};
 pub use observe::Underway;
 pub use openapi::openapi;
 
-use crate::http::error::ApiError;
+use crate::http::{error::ApiError, routes::Judging};
 
 /// Where to listen, and what browsers may know of the configuration.
 #[derive(Debug, Clone)]
@@ -60,6 +60,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
         public,
     } = options;
     let underway = Underway::default();
+    let judging = web::Data::new(Judging::new(workers));
     let counted = underway.clone();
     let server = HttpServer::new(move || {
         let document = document.clone();
@@ -67,6 +68,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
             .app_data(web::Data::from(app.clone()))
             .app_data(web::Data::new(public.clone()))
             .app_data(web::Data::new(counted.clone()))
+            .app_data(judging.clone())
             .wrap(security_headers())
             .wrap(middleware::from_fn(observe::observe))
             .wrap(tracing_actix_web::TracingLogger::<observe::RequestSpan>::new())

@@ -97,7 +97,7 @@ async fn a_500_that_stripe_keeps_for_the_key_is_not_asked_for_over_and_over() {
     inject(&sandbox, json!({"kind": "error_500", "times": 1})).await;
     let result = create(&sandbox, settings(&sandbox.url())).await;
     assert!(
-        matches!(result, Err(PaymentsError::Unavailable { .. })),
+        matches!(result, Err(PaymentsError::KeySpent(_))),
         "{result:?}"
     );
     assert_eq!(keys(&sandbox).await, ["test:a"; 2]);

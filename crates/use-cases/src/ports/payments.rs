@@ -117,6 +117,9 @@ pub enum PaymentsError {
     /// It understood and said no; asking again the same way says no again.
     #[error("the payment provider refused: {code}")]
     Refused { code: String, message: String },
+    /// It failed under this key and keeps that failure: only another key gets another answer.
+    #[error("the payment provider keeps a failure under this key")]
+    KeySpent(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It answered something that we cannot read. Nothing is concluded from it.
     #[error("the payment provider's answer cannot be read: {what}")]
     Unreadable { what: String },

@@ -8,6 +8,8 @@ mod register;
 mod sessions;
 mod webhooks;
 
+pub(crate) use register::Judging;
+
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 /// Registers the whole API; [`crate::http::ROUTES`] lists it with its guards.
