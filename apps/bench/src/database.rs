@@ -74,6 +74,7 @@ CREATE TEMPORARY TABLE numbered AS
 
 UPDATE plan_billing SET stripe_product_id = 'prod_bench', stripe_monthly_price_id = '$price',
     monthly_price_cents = 4900, currency = 'usd' WHERE plan = 'pro';
+INSERT INTO plan_prices (price_id, plan, billing_interval) VALUES ('$price', 'pro', 'monthly');
 INSERT INTO accounts (id, name, stripe_customer_id, created_at)
     SELECT id, 'Account ' || n, 'cus_bench_' || n, since FROM numbered;
 INSERT INTO users (id, email, name, email_verified_at, created_at)

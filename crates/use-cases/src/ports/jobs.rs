@@ -54,7 +54,8 @@ pub enum JobKind {
         subscription: SubscriptionId,
         event: NoticeId,
     },
-    /// Close a checkout page that a newer choice replaced.
+    /// Close a checkout page that nothing may be paid on any more: a newer choice replaced it, or
+    /// another page was paid.
     ExpireCheckout { session: super::CheckoutSessionId },
 }
 
