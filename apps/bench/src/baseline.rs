@@ -46,6 +46,7 @@ impl Baseline {
     }
 }
 
+/// As `store-postgres` sets up its own.
 async fn pool(database_url: &str, size: u32) -> anyhow::Result<PgPool> {
     let options: PgConnectOptions = database_url.parse().context("reading the database's URL")?;
     PgPoolOptions::new()
@@ -55,6 +56,10 @@ async fn pool(database_url: &str, size: u32) -> anyhow::Result<PgPool> {
         .test_before_acquire(false)
         .connect_with(
             options
+                .options([
+                    ("statement_timeout", "5000"),
+                    ("idle_in_transaction_session_timeout", "10000"),
+                ])
                 .statement_cache_capacity(500)
                 .disable_statement_logging(),
         )
