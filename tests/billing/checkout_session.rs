@@ -488,6 +488,32 @@ async fn a_page_that_has_ended_unpaid_leaves_no_purchase_open() {
 }
 
 #[tokio::test]
+async fn t84_an_open_page_cannot_be_paid_once_the_account_is_subscribed_another_way() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    let open = sessions(&world).await;
+    let customer = open[0]["customer"].as_str().unwrap();
+    let stripe = |method, path: &str| {
+        let url = format!("{}/v1/{path}", world.sandbox_url());
+        world.fetch(method, &url).bearer("sk_test_0123456789abcdef")
+    };
+    let prices = stripe(Method::GET, "prices?lookup_keys[0]=pro_month");
+    let prices = prices.send().await.ok(200);
+    let terms = [
+        ("customer", customer),
+        ("items[0][price]", prices["data"][0]["id"].as_str().unwrap()),
+        ("trial_period_days", "5"),
+    ];
+    let bought = stripe(Method::POST, "subscriptions").form(&terms);
+    bought.send().await.ok(200);
+    world.drain().await;
+    assert_eq!(statuses(&world).await, ["expired"]);
+    let reserved = "SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL";
+    assert_eq!(world.count(reserved).await, 0);
+}
+
+#[tokio::test]
 async fn an_answer_of_stripe_that_cannot_be_read_is_no_answer() {
     let world = World::start().await;
     let ada = world.person("Ada").await;
