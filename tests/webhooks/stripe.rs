@@ -325,6 +325,21 @@ async fn an_event_that_failed_is_applied_when_it_is_delivered_again() {
 }
 
 #[tokio::test]
+async fn a_purchase_that_stripe_does_not_know_is_tried_again_and_not_dropped() {
+    let world = World::start().await;
+    let ada = buyer(&world).await;
+    let standing = world.standing(&ada).await;
+    let mut event = world.event("checkout.session.completed").await;
+    event["data"]["object"]["subscription"] = json!("sub_of_nobody");
+    assert_eq!(world.deliver(&event).await.ok(200), taken(false));
+    world.drain().await;
+    assert_eq!(world.inbox(&event).await, "failed");
+    assert_eq!(world.standing(&ada).await, standing);
+    let open = "SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL";
+    assert_eq!(world.count(open).await, 1);
+}
+
+#[tokio::test]
 async fn what_we_do_not_know_is_stored_and_changes_nothing() {
     let world = World::start().await;
     let ada = customer(&world).await;
