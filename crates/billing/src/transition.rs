@@ -177,20 +177,13 @@ fn has_terms(bought: &Bought, snapshot: &Snapshot) -> bool {
         && bought.cancellation.map(|cancellation| cancellation.at) == snapshot.cancel_at
 }
 
+/// The end of another subscription than the living one is not to be forgotten: what was said of it
+/// before may be heard after the living one ends.
 fn observed_another(state: &Subscription, bought: &Bought, snapshot: &Snapshot) -> Outcome {
-    if state.is_live_at_provider() {
-        // The end of another subscription changes nothing for the one that lives.
-        return if snapshot.status.is_terminal() {
-            Outcome::AlreadyApplied
-        } else {
-            Outcome::NeedsRead
-        };
+    if state.is_live_at_provider() || snapshot.stamp <= bought.stamp {
+        return Outcome::NeedsRead;
     }
-    if snapshot.stamp > bought.stamp {
-        moved(Some(state), snapshot)
-    } else {
-        Outcome::NeedsRead
-    }
+    moved(Some(state), snapshot)
 }
 
 fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Result<Outcome, Refused> {

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod canon;
 mod given;
 mod lives;
 mod properties;

@@ -15,8 +15,10 @@ use tollgate_billing::{
 use tollgate_primitives::Timestamp;
 
 use crate::{
-    given::{Content, DAY, SHAPES, STATUSES, at, bought, grant, plan, snapshot, stamp, state},
-    lives::{Life, settled},
+    given::{
+        Content, DAY, SHAPES, STATUSES, at, bought, grant, plan, shape, snapshot, stamp, state,
+    },
+    lives::{Life, settled, subject},
     shifted::Shifted,
 };
 
@@ -190,9 +192,11 @@ proptest! {
         heard in vec(any::<Index>(), 0..24),
     ) {
         let state = heard.iter().fold(life.start.clone(), |state, event| {
-            life.step(state, event.get(&life.events))
+            life.hear(state, event.get(&life.events)).state
         });
-        prop_assert_eq!(settled(life.reconciled(state)), settled(life.end()));
+        let last = life.finally.last().unwrap();
+        let implied = life.implied(end(&life, last.status), last.subscription.as_str());
+        prop_assert_eq!(settled(life.reconciled(state)), settled(implied));
     }
 }
 
@@ -204,15 +208,6 @@ fn basis(standing: &Standing, now: Timestamp) -> Option<Basis> {
     match access(standing, now, policy) {
         Access::Full { basis, .. } => Some(basis),
         Access::ReadOnly { .. } | Access::Free | Access::Locked(_) => None,
-    }
-}
-
-fn subject(event: &Event) -> &SubscriptionId {
-    match event {
-        Event::Observed(told) | Event::Read(told) => &told.subscription,
-        Event::PaymentFailed { subscription, .. }
-        | Event::PaymentSucceeded { subscription, .. }
-        | Event::TrialWillEnd { subscription, .. } => subscription,
     }
 }
 
@@ -368,6 +363,27 @@ fn lives() -> impl Strategy<Value = Life> {
         }
         life
     })
+}
+
+/// The shape in which a life of [`lives`] ends with `status`.
+fn end(life: &Life, status: ProviderStatus) -> &'static str {
+    use ProviderStatus::{
+        Active, Canceled, Incomplete, IncompleteExpired, PastDue, Paused, Trialing, Unpaid,
+    };
+    match (status, shape(life.start.as_ref())) {
+        (Incomplete, "trial") => "pending/trial",
+        (Incomplete, "free") => "pending/free",
+        (Incomplete, _) => "pending",
+        (IncompleteExpired, "trial") => "trial/failed",
+        (IncompleteExpired, "free") => "free/failed",
+        (IncompleteExpired, _) => "expired",
+        (Trialing, _) => "trialing",
+        (Active, _) => "active",
+        (PastDue, _) => "past_due",
+        (Unpaid, _) => "unpaid",
+        (Paused, _) => "paused",
+        (Canceled, _) => "canceled",
+    }
 }
 
 /// What a provider can say next; `None` is before the subscription began.

@@ -57,10 +57,10 @@ paused                        same  older       *       | .             expired 
 paused                        same  equal       same    | ?             expired            ?        ?      ?        ?      .      canceled
 paused                        same  equal       changed | ?             expired            ?        ?      ?        ?      ?      canceled
 paused                        same  newer       *       | pending       expired            trialing active past_due unpaid paused canceled
-trialing,pending              other *           *       | ?             .                  ?        ?      ?        ?      ?      .
-pending/trial,active          other *           *       | ?             .                  ?        ?      ?        ?      ?      .
-pending/free                  other *           *       | ?             .                  ?        ?      ?        ?      ?      .
-past_due,unpaid,paused        other *           *       | ?             .                  ?        ?      ?        ?      ?      .
+trialing,pending              other *           *       | ?             ?                  ?        ?      ?        ?      ?      ?
+pending/trial,active          other *           *       | ?             ?                  ?        ?      ?        ?      ?      ?
+pending/free                  other *           *       | ?             ?                  ?        ?      ?        ?      ?      ?
+past_due,unpaid,paused        other *           *       | ?             ?                  ?        ?      ?        ?      ?      ?
 canceled,expired              same  *           *       | .             .                  .        .      .        .      .      .
 canceled,expired              other older,equal *       | ?             ?                  ?        ?      ?        ?      ?      ?
 canceled,expired              other newer       *       | pending       expired            trialing active past_due unpaid paused canceled

@@ -1,0 +1,54 @@
+//! The canonical lives of an account, seven events each. See [`crate::lives::Life::parse`]; after the
+//! arrow, written by hand, the state that the provider's last words imply, and whose it is.
+
+pub(crate) const LIVES: &str = "
+trial:    a1 incomplete, a2 paid, a2 active, a4 paid, a4 active +1, a6 active +2, a6 paid                         => active a
+none:     a1 active, a1 paid, a3 active +1, a3 paid, a5 active +2, a5 paid, a7 active +3                          => active a
+none:     a1 active annual, a1 paid, a3 active annual 4, a4 paid, a8 active annual 4 +12, a9 paid, a9 active annual 5 +12 => active a
+trial:    a1 trialing, a2 trialing 4, a3 trial_will_end, a5 active 4 +1, a5 paid, a7 paid, a7 active 4 +2         => active a
+trial:    a1 trialing, a3 trial_will_end, a5 past_due +1, a5 failed 1, a6 failed 2, a7 paid, a7 active +1         => active a
+free:     a1 trialing, a3 trial_will_end, a5 failed 1, a5 past_due +1, a6 failed 2, a7 failed 3, a8 canceled +1   => canceled a
+none:     a1 trialing, a3 trial_will_end, a5 failed 1, a5 past_due +1, a6 unpaid +1, a9 paid, a9 active +1        => active a
+trial:    a1 trialing, a2 trialing stops, a3 trialing, a4 trial_will_end, a5 active +1, a5 paid, a6 active 5 +1   => active a
+none:     a1 trialing, a2 trialing stops, a3 trial_will_end, a5 canceled stops, b7 incomplete, b8 paid, b8 active => active b
+none:     a1 trialing, a3 trial_will_end, a5 paused, a7 active +1, a7 paid, a9 paid, a9 active +2                 => active a
+none:     a1 trialing, a2 trialing +1, a3 trial_will_end, a4 trialing +2, a6 trial_will_end, a7 paid, a7 active +3 => active a
+none:     a1 active, a3 failed 1, a3 past_due +1, a4 failed 2, a5 paid, a5 active +1, a7 active 4 +1              => active a
+none:     a1 active, a3 past_due +1, a3 failed 1, a4 failed 2, a5 failed 3, a6 unpaid +1, a7 unpaid 4 +1          => unpaid a
+none:     a1 active, a3 past_due +1, a3 failed 1, a4 failed 2, a5 failed 3, a6 failed 4, a7 canceled +1           => canceled a
+none:     a1 active, a2 failed 1, a2 past_due, a3 paid, a3 active, a6 failed 1, a6 past_due +1                    => past_due a
+none:     a1 active, a2 past_due, a3 failed 2, a4 paid, a4 active, a6 failed 1, a6 past_due +1                    => past_due a
+none:     a1 active, a3 failed 1, a3 past_due +1, a4 unpaid +1, a6 paid, a6 active +1, a8 canceled +1             => canceled a
+none:     a1 active, a3 failed 1, a3 past_due +1, a4 past_due stops, a5 paid, a5 active +1, a7 canceled +1        => canceled a
+none:     a1 active, a3 past_due 4 +1, a3 failed 1, a4 past_due 5 +1, a5 paid, a5 active 5 +1, a6 active 2 +1     => active a
+none:     a1 active, a2 active, a3 failed 1, a3 past_due +1, a4 past_due +1, a5 paid, a5 active +1                => active a
+none:     a1 active, a2 active stops, a3 active, a4 active stops, a5 active 4 stops, a6 active 4, a7 active 4 stops => active a
+none:     a1 active, a2 active stops, a3 active 4 stops, a4 canceled 4 stops, b5 incomplete, b6 paid, b6 active   => active b
+none:     a1 active, a2 active team, a2 paid, a3 active team 5, a3 paid, a5 active team 5 +1, a5 paid             => active a
+none:     a1 active, a2 active annual, a2 paid, a4 active annual 4, a4 paid, a6 active annual team 4, a6 paid     => active a
+none:     a1 active annual, a3 active, a3 paid, a4 active annual, a4 paid, a5 active team, a5 paid                => active a
+none:     a1 active, a2 active 4, a2 active 5, a2 active 6, a3 active 2, a3 active 7, a4 active                   => active a
+none:     a1 active, a4 active 5, a5 paid, a6 active 2, a7 paid, a8 active 6 +1, a9 paid                          => active a
+none:     a1 active, a4 active 5, a5 failed 1, a6 past_due 5, a7 paid, a7 active 5, a8 active 4                   => active a
+trial:    a1 incomplete, a1 failed 1, a2 failed 2, a3 paid, a3 active, a5 paid, a5 active +1                      => active a
+none:     a1 incomplete, a1 failed 1, a2 failed 2, a5 incomplete_expired, b6 incomplete, b6 failed 1, b7 incomplete_expired => expired b
+trial:    a1 incomplete, a2 incomplete_expired, b3 incomplete, b4 incomplete_expired, c5 incomplete, c6 paid, c6 active => active c
+none:     a1 incomplete, a2 incomplete_expired, b3 incomplete, b4 incomplete_expired, c5 incomplete, c6 incomplete 4, c7 incomplete_expired 4 => expired c
+trial:    a1 incomplete, a2 incomplete_expired, b3 incomplete, b4 incomplete_expired, c5 incomplete, c6 incomplete 4, c7 incomplete_expired 4 => trial/failed c
+free:     a1 incomplete, a2 incomplete_expired, b3 incomplete, b4 incomplete_expired, c5 incomplete, c6 incomplete 4, c7 incomplete_expired 4 => free/failed c
+trial:    a1 incomplete, a2 incomplete 4, a3 incomplete_expired 4, b5 incomplete, b6 incomplete 2, b6 failed 1, b7 incomplete team => pending/trial b
+free:     a1 incomplete, a2 incomplete 4, a3 paid, a3 active 4, a5 active 4 +1, a5 paid, a6 active 5 +1           => active a
+free:     a1 incomplete, a2 incomplete_expired, b4 incomplete, b5 paid, b5 active, b7 active stops, b9 canceled stops => canceled b
+none:     a1 active, a2 paused, a3 active, a4 paused, a5 active, a6 paused, a7 active                             => active a
+none:     a1 active, a2 paused, a3 active, a5 paid, a5 active +1, a6 paused +1, a8 canceled +1                    => canceled a
+none:     a1 active, a1 paid, a2 canceled, b3 active, b3 paid, b4 canceled, c5 active                             => active c
+none:     a1 active, a2 canceled, b3 active, b4 canceled, c5 active, c5 paid, c6 canceled                         => canceled c
+none:     a1 incomplete, a1 paid, a1 active, a1 active 4, a1 active 5, a1 active 4 stops, a1 active 6             => active a
+none:     a1 active, a1 past_due, a1 failed 1, a1 failed 2, a1 paid, a1 active, a1 paused                         => paused a
+none:     a1 trialing, a1 active, a1 paid, a1 past_due, a1 failed 1, a1 unpaid, a1 canceled                       => canceled a
+canceled: b1 incomplete, b2 paid, b2 active, b4 failed 1, b4 past_due +1, b6 paid, b6 active +1                   => active b
+expired:  b1 incomplete, b3 incomplete_expired, c4 trialing, c5 trial_will_end, c6 trialing stops, c7 trialing, c8 canceled => canceled c
+none:     a1 active, a2 active 4, a3 paid, a4 failed 1, a4 past_due 4, a5 failed 2, a6 paid, a6 lost active 4     => active a
+none:     a1 incomplete, a1 paid, a2 lost active, a3 failed 1, a4 failed 2, a5 failed 3, a6 failed 4, a6 paid, a7 lost unpaid => unpaid a
+trial:    a1 trialing, a2 trialing 4, a3 trialing team, a4 trial_will_end, a5 paid, a6 failed 1, a7 failed 2, a7 lost canceled team => canceled a
+";
