@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use thiserror::Error;
-use tollgate_billing::{Event, Outcome, Refused, SubscriptionId, transition};
+use tollgate_billing::{Event, Outcome, Refused, Subscription, SubscriptionId, transition};
 use tollgate_primitives::{AccountId, Timestamp};
 
 use crate::{
@@ -20,6 +20,8 @@ pub enum ReadError {
     Unknown,
     #[error("the provider's answer is about another customer")]
     AnotherCustomer,
+    #[error("something newer than the provider's answer may be stored")]
+    Overtaken,
     #[error("the catalog has no such price: {0}")]
     UnknownPrice(String),
     #[error(transparent)]
@@ -43,10 +45,11 @@ pub(crate) async fn read_subscription(
     if matches!(record.state, EventState::Applied | EventState::Ignored) {
         return Ok(());
     }
-    if let Some(stored) = stored_subscription(app, account).await?
-        && stored != *subscription
+    if let Some(stored) = stored(app, account).await?
+        && let Some(bought) = stored.bought()
+        && bought.subscription != *subscription
     {
-        read_one(app, account, &stored).await?;
+        read_one(app, account, &bought.subscription).await?;
     }
     if !read_one(app, account, subscription).await? {
         return Err(ReadError::Unknown);
@@ -62,27 +65,22 @@ pub(crate) async fn read_subscription(
     Ok(())
 }
 
-async fn stored_subscription(
-    app: &App,
-    account: AccountId,
-) -> Result<Option<SubscriptionId>, StoreError> {
+async fn stored(app: &App, account: AccountId) -> Result<Option<Subscription>, StoreError> {
     let mut tx = app.store.begin().await?;
     let locked = tx.lock_account(account).await?;
-    Ok(locked
-        .and_then(|account| account.standing.subscription)
-        .and_then(|subscription| {
-            subscription
-                .bought()
-                .map(|bought| bought.subscription.clone())
-        }))
+    Ok(locked.and_then(|account| account.standing.subscription))
 }
 
 /// Whether the provider knows `subscription`; how it stands is stored then.
+///
+/// The answer is newer than all that was stored when the question was asked. What was stored while it
+/// was under way may be newer still, and no stamp of a whole second can tell: it is asked again then.
 async fn read_one(
     app: &App,
     account: AccountId,
     subscription: &SubscriptionId,
 ) -> Result<bool, ReadError> {
+    let seen = stored(app, account).await?;
     let Some((customer, described)) = app.payments.read_subscription(subscription).await? else {
         return Ok(false);
     };
@@ -97,6 +95,9 @@ async fn read_one(
     };
     if locked.customer.as_ref() != Some(&customer) {
         return Err(ReadError::AnotherCustomer);
+    }
+    if locked.standing.subscription != seen {
+        return Err(ReadError::Overtaken);
     }
     let entry = audit_entry(account, &described);
     let read = Event::Read(described.in_catalog(plan, interval));

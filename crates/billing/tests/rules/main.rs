@@ -12,3 +12,4 @@ mod small_scope;
 mod standings;
 mod steps;
 mod table;
+mod words;

@@ -131,6 +131,22 @@ fn where_the_operator_says_so_what_is_over_falls_to_the_free_plan() {
 }
 
 #[test]
+fn a_trial_covers_a_pending_purchase_until_it_ends() {
+    let standing = Standing {
+        subscription: state("pending/trial", Content::as_of(DAY)),
+        grant: None,
+    };
+    for (second, shown, opened) in [
+        (14 * DAY - 1, "trialing", "trial"),
+        (14 * DAY, "pending_payment", "locked/pending"),
+    ] {
+        let status = wire_status(&standing, at(second)).unwrap();
+        assert_eq!(status.as_str(), shown);
+        assert_eq!(word(&access(&standing, at(second), LOCK)), opened);
+    }
+}
+
+#[test]
 fn who_never_tried_nor_bought_is_locked_and_shows_nothing() {
     let standing = Standing::default();
     assert_eq!(wire_status(&standing, at(0)), None);

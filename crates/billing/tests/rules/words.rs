@@ -1,0 +1,42 @@
+//! The words by which statuses, intervals and ids leave this crate and are read again.
+
+use tollgate_billing::{
+    Customer, Interval, IntervalInvalid, PriceId, Status, StatusInvalid, SubscriptionId,
+};
+
+#[test]
+fn each_status_is_read_from_the_word_it_is_written_as() {
+    let words = [
+        "trialing",
+        "pending_payment",
+        "active",
+        "past_due",
+        "unpaid",
+        "paused",
+        "canceled",
+        "expired",
+        "complimentary",
+    ];
+    assert_eq!(Status::ALL.map(Status::as_str), words);
+    for (status, word) in Status::ALL.into_iter().zip(words) {
+        assert_eq!(status.to_string(), word);
+        assert_eq!(Status::parse(word), Ok(status));
+    }
+    assert_eq!(Status::parse("Active"), Err(StatusInvalid));
+}
+
+#[test]
+fn each_interval_is_read_from_the_word_it_is_written_as() {
+    for (interval, word) in [(Interval::Monthly, "monthly"), (Interval::Annual, "annual")] {
+        assert_eq!(interval.as_str(), word);
+        assert_eq!(Interval::parse(word), Ok(interval));
+    }
+    assert_eq!(Interval::parse("weekly"), Err(IntervalInvalid));
+}
+
+#[test]
+fn the_providers_ids_are_written_as_they_came() {
+    assert_eq!(SubscriptionId::new("sub_1").to_string(), "sub_1");
+    assert_eq!(PriceId::from("price_1".to_owned()).as_str(), "price_1");
+    assert_eq!(String::from(Customer::new("cus_1")), "cus_1");
+}

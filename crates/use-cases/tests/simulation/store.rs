@@ -1,0 +1,390 @@
+//! The store's ports over [`Database`](crate::database::Database).
+
+use async_trait::async_trait;
+use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
+use tollgate_entitlements::{FeatureKey, LimitKey};
+use tollgate_primitives::{
+    AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, UserId,
+};
+use tollgate_use_cases::ports::{
+    AccountFacts, AccountRow, AuditEntry, Caller, CheckoutSessionId, Credentials, EventRecord,
+    EventState, InboxEntry, Job, LockedAccount, NewRefreshToken, NewSession, NewUser, Notice,
+    NoticeContent, NoticeId, OfferRow, PasswordHash, PlanBilling, PublicPlan, Received, RefreshRow,
+    Reservation, Store, StoreError, Transaction, User, VerificationRow,
+};
+
+use crate::{
+    database::{Row, Write},
+    provider::CUSTOMER,
+    schedule::pause,
+    unused::unused,
+    world::{Shared, account, owner, unavailable},
+};
+
+#[derive(Debug)]
+struct Open {
+    shared: Shared,
+    id: u64,
+    writes: Vec<Write>,
+}
+
+impl Open {
+    fn begin(shared: &Shared) -> Self {
+        Self {
+            shared: shared.clone(),
+            id: shared.world().database.begin(),
+            writes: Vec::new(),
+        }
+    }
+
+    async fn lock(&self, row: Row) {
+        while !self.shared.world().database.lock(&row, self.id) {
+            pause().await;
+        }
+    }
+
+    fn subscription(&self) -> Option<Subscription> {
+        self.shared.world().database.subscription.clone()
+    }
+
+    /// May hold although the answer is that it failed.
+    async fn end(mut self) -> Result<(), StoreError> {
+        self.shared.statement("commit").await?;
+        let writes = std::mem::take(&mut self.writes);
+        self.shared.world().database.commit(writes);
+        drop(self);
+        Ok(())
+    }
+}
+
+/// Dropped by a crash or an error, it leaves nothing but its locks' end.
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.shared.world().database.release(self.id);
+    }
+}
+
+const fn has_customer(content: &NoticeContent) -> bool {
+    !matches!(
+        content,
+        NoticeContent::CheckoutExpired { .. }
+            | NoticeContent::Irrelevant
+            | NoticeContent::Unreadable { .. }
+    )
+}
+
+#[async_trait]
+impl Transaction for Open {
+    async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError> {
+        self.shared.statement("receive the event").await?;
+        self.lock(Row::Event(notice.id.clone())).await;
+        if self.shared.world().database.is_done(&notice.id) {
+            return Ok(Received {
+                entry: InboxEntry::Done,
+                account: None,
+                price: None,
+            });
+        }
+        self.writes.push(Write::Event {
+            notice: notice.clone(),
+            state: EventState::Applied,
+            now,
+        });
+        let mut locked = None;
+        if has_customer(&notice.content) && self.shared.world().database.knows_customer {
+            self.lock(Row::Account).await;
+            locked = Some((account(), self.subscription()));
+        }
+        Ok(Received {
+            entry: InboxEntry::Open,
+            account: locked,
+            price: Some(price()),
+        })
+    }
+
+    async fn conclude(
+        &mut self,
+        notice: &Notice,
+        state: &EventState,
+        change: Option<(AccountId, &Subscription)>,
+        now: Timestamp,
+    ) -> Result<Option<CheckoutSessionId>, StoreError> {
+        self.shared.statement("conclude the event").await?;
+        let is_event = |write: &Write| matches!(write, Write::Event { .. });
+        self.writes.retain(|write| !is_event(write));
+        self.writes.push(Write::Event {
+            notice: notice.clone(),
+            state: state.clone(),
+            now,
+        });
+        if let Some((_, next)) = change {
+            self.writes.push(Write::Subscription(next.clone()));
+            self.writes.push(Write::Audit);
+        }
+        Ok(None)
+    }
+
+    async fn lock_account(&mut self, id: AccountId) -> Result<Option<LockedAccount>, StoreError> {
+        self.shared.statement("lock the account").await?;
+        self.lock(Row::Account).await;
+        Ok(Some(LockedAccount {
+            id,
+            name: "Example".to_owned(),
+            customer: Some(Customer::new(CUSTOMER)),
+            is_test_cohort: false,
+            standing: Standing {
+                subscription: self.subscription(),
+                grant: None,
+            },
+            members: 1,
+            reservation: None,
+        }))
+    }
+
+    async fn put_subscription(
+        &mut self,
+        _: AccountId,
+        subscription: &Subscription,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.shared.statement("store the subscription").await?;
+        self.writes.push(Write::Subscription(subscription.clone()));
+        Ok(())
+    }
+
+    async fn audit(&mut self, _: &AuditEntry, _: Timestamp) -> Result<(), StoreError> {
+        self.shared.statement("write the audit row").await?;
+        self.writes.push(Write::Audit);
+        Ok(())
+    }
+
+    async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.shared.statement("enqueue a job").await?;
+        self.writes.push(Write::Job(job.clone()));
+        Ok(())
+    }
+
+    async fn billing_contacts(&mut self, _: AccountId) -> Result<Vec<UserId>, StoreError> {
+        self.shared.statement("find whom to tell").await?;
+        Ok(vec![owner()])
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let shared = self.shared.clone();
+        self.end().await?;
+        if shared.fails("hear of the commit").await {
+            return Err(unavailable("hear of the commit"));
+        }
+        Ok(())
+    }
+
+    async fn insert_user(&mut self, _: &NewUser, _: Timestamp) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn insert_account(
+        &mut self,
+        _: &AccountRow,
+        _: UserId,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn claim_trial(&mut self, _: &[u8; 32], _: Timestamp) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn insert_session(
+        &mut self,
+        _: &NewSession,
+        _: &NewRefreshToken,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn insert_verification(
+        &mut self,
+        _: &VerificationRow,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn replace_password(
+        &mut self,
+        _: UserId,
+        _: &PasswordHash,
+        _: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn insert_reservation(
+        &mut self,
+        _: AccountId,
+        _: &Reservation,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn close_reservation(
+        &mut self,
+        _: ReservationId,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Store for Shared {
+    async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        self.statement("begin").await?;
+        Ok(Box::new(Open::begin(self)))
+    }
+
+    async fn keep_event(
+        &self,
+        notice: &Notice,
+        state: &EventState,
+        job: Option<&Job>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut open = Open::begin(self);
+        self.statement("keep the event").await?;
+        open.lock(Row::Event(notice.id.clone())).await;
+        if !self.world().database.is_done(&notice.id) {
+            open.writes.push(Write::Event {
+                notice: notice.clone(),
+                state: state.clone(),
+                now,
+            });
+            open.writes.extend(job.cloned().map(Write::Job));
+        }
+        open.end().await
+    }
+
+    async fn event(&self, id: &NoticeId) -> Result<Option<EventRecord>, StoreError> {
+        self.statement("find the event").await?;
+        Ok(self.world().database.events.get(id).cloned())
+    }
+
+    async fn price(&self, _: &PriceId) -> Result<Option<(PlanKey, Interval)>, StoreError> {
+        self.statement("find the price").await?;
+        Ok(Some(price()))
+    }
+
+    async fn billing_contact(
+        &self,
+        _: AccountId,
+        _: UserId,
+    ) -> Result<Option<(String, EmailAddress)>, StoreError> {
+        self.statement("find the mailbox").await?;
+        let address = EmailAddress::parse("ada@example.com").unwrap();
+        Ok(Some(("Example".to_owned(), address)))
+    }
+
+    async fn caller(&self, _: SessionId, _: AccountId) -> Result<Option<Caller>, StoreError> {
+        unused()
+    }
+
+    async fn account_facts(
+        &self,
+        _: SessionId,
+        _: AccountId,
+    ) -> Result<Option<AccountFacts>, StoreError> {
+        unused()
+    }
+
+    async fn gate_facts(
+        &self,
+        _: SessionId,
+        _: AccountId,
+        _: Option<&FeatureKey>,
+        _: Option<&LimitKey>,
+    ) -> Result<Option<AccountFacts>, StoreError> {
+        unused()
+    }
+
+    async fn user(&self, _: SessionId, _: AccountId) -> Result<Option<User>, StoreError> {
+        unused()
+    }
+
+    async fn credentials(&self, _: &EmailAddress) -> Result<Option<Credentials>, StoreError> {
+        unused()
+    }
+
+    async fn public_plans(&self) -> Result<Vec<PublicPlan>, StoreError> {
+        unused()
+    }
+
+    async fn offer(&self, _: &PlanKey) -> Result<Option<Offer>, StoreError> {
+        unused()
+    }
+
+    async fn rotate_refresh(
+        &self,
+        _: &[u8; 32],
+        _: &NewRefreshToken,
+        _: Timestamp,
+    ) -> Result<Option<RefreshRow>, StoreError> {
+        unused()
+    }
+
+    async fn refresh_row(&self, _: &[u8; 32]) -> Result<Option<RefreshRow>, StoreError> {
+        unused()
+    }
+
+    async fn end_session(
+        &self,
+        _: SessionId,
+        _: &'static str,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn customer(&self, _: AccountId) -> Result<Option<Customer>, StoreError> {
+        unused()
+    }
+
+    async fn put_customer(&self, _: AccountId, _: &Customer) -> Result<Customer, StoreError> {
+        unused()
+    }
+
+    async fn put_checkout(
+        &self,
+        _: ReservationId,
+        _: &CheckoutSessionId,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn mailbox(
+        &self,
+        _: UserId,
+    ) -> Result<Option<(EmailAddress, String, Option<Timestamp>)>, StoreError> {
+        unused()
+    }
+
+    async fn plans_on_sale(&self) -> Result<Vec<PlanBilling>, StoreError> {
+        unused()
+    }
+
+    async fn put_offers(&self, _: &[OfferRow]) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        unused()
+    }
+}
+
+pub(crate) fn price() -> (PlanKey, Interval) {
+    (PlanKey::parse("pro").unwrap(), Interval::Monthly)
+}
