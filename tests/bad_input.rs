@@ -31,6 +31,19 @@ fn bodies() -> Vec<(&'static str, Value)> {
             "/api/v1/auth/login/json",
             json!({ "email": "ada@example.com", "password": PASSWORD }),
         ),
+        (
+            "/api/v1/auth/password/change",
+            json!({ "current_password": PASSWORD, "new_password": "quiet-harbour-92-moss" }),
+        ),
+        (
+            "/api/v1/auth/password/forgot",
+            json!({ "email": "ada@example.com" }),
+        ),
+        (
+            "/api/v1/auth/password/reset",
+            json!({ "token": "none", "new_password": "quiet-harbour-92-moss" }),
+        ),
+        ("/api/v1/auth/email/verify", json!({ "token": "none" })),
         ("/api/v1/billing/checkout-session", monthly("pro", 1)),
     ]
 }
@@ -242,7 +255,7 @@ async fn another_method_is_answered_with_those_that_are_there() {
         }
         for near in [
             format!("{path}/"),
-            format!("{path}/x"),
+            format!("{path}/x/x/x"),
             format!("/{path}"),
             path.to_uppercase(),
         ] {

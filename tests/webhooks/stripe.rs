@@ -37,6 +37,7 @@ async fn an_event_is_applied_once_and_answered_alike_for_ever() {
     let event = world.event("customer.subscription.created").await;
     assert_eq!(world.deliver(&event).await.ok(200), taken(true));
     assert_eq!(world.standing(&ada).await, "trialing pro by trial");
+    world.drain().await;
     let before = world.rows().await;
     for _ in 0..3 {
         assert_eq!(world.deliver(&event).await.ok(200), taken(false));

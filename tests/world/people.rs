@@ -80,6 +80,19 @@ impl World {
         self.drain().await;
     }
 
+    /// The secret in the newest mail to `person` whose link leads to `page`.
+    pub(crate) fn mailed_token(&self, person: &Person, page: &str) -> String {
+        let link = format!("http://app.test/{page}?token=");
+        let mails = self.mailbox.messages_to(&person.email);
+        let found = mails.iter().find_map(|mail| {
+            let (_, rest) = mail.text.split_once(&link)?;
+            rest.split_whitespace().next()
+        });
+        found
+            .unwrap_or_else(|| panic!("no mail with a link to {page}"))
+            .to_owned()
+    }
+
     /// The proof of the mailed link, as if it had been followed.
     pub(crate) async fn verify(&self, person: &Person) {
         sqlx::query("UPDATE users SET email_verified_at = created_at WHERE email = $1")

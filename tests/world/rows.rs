@@ -22,6 +22,21 @@ impl World {
             .unwrap()
     }
 
+    /// Everything the database holds, as text.
+    pub(crate) async fn dump(&self) -> String {
+        let tables = self.rows().await;
+        let mut dump = String::new();
+        for table in tables.keys() {
+            let rows = format!("SELECT coalesce(string_agg(t::text, E'\n'), '') FROM {table} t");
+            let rows: String = sqlx::query_scalar(AssertSqlSafe(rows))
+                .fetch_one(self.database.pool())
+                .await
+                .unwrap();
+            dump.push_str(&rows);
+        }
+        dump
+    }
+
     pub(crate) async fn execute(&self, statement: &'static str) {
         sqlx::raw_sql(statement)
             .execute(self.database.pool())

@@ -4,11 +4,13 @@
 //! may grant which role. Hashes nothing, signs nothing, stores nothing. Pure: `now` is an argument.
 
 mod name;
+mod one_time;
 pub mod password;
 mod role;
 pub mod session;
 pub mod verification;
 
 pub use name::{CompanyName, NameInvalid, PersonName};
+pub use one_time::Purpose;
 pub use password::{NewPassword, Password, PasswordWeakness};
 pub use role::{Role, RoleInvalid};

@@ -56,6 +56,8 @@ macro_rules! tasks {
 
 tasks! {
     MailVerification = "mail_verification",
+    MailPasswordReset = "mail_password_reset",
+    MailPasswordChanged = "mail_password_changed",
     MailPaymentFailed = "mail_payment_failed",
     MailTrialEnding = "mail_trial_ending",
     RetryEvent = "retry_event",
@@ -150,13 +152,21 @@ mod tests {
 
     use super::*;
 
-    fn one_of_each() -> [JobKind; 6] {
+    fn one_of_each() -> [JobKind; 8] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
             JobKind::MailVerification {
                 user: tollgate_primitives::UserId::from_uuid(id(1)),
                 token: tollgate_primitives::TokenId::from_uuid(id(2)),
+            },
+            JobKind::MailPasswordReset {
+                user: tollgate_primitives::UserId::from_uuid(id(1)),
+                token: tollgate_primitives::TokenId::from_uuid(id(2)),
+                asked_at: Timestamp::MAX,
+            },
+            JobKind::MailPasswordChanged {
+                user: tollgate_primitives::UserId::from_uuid(id(1)),
             },
             JobKind::MailPaymentFailed {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),

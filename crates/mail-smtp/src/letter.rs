@@ -4,7 +4,7 @@
 //! of printable text in the body.
 
 use askama::Template;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tollgate_primitives::Timestamp;
 use tollgate_use_cases::ports::Mail;
 
@@ -39,58 +39,114 @@ pub(crate) struct Html<'a> {
 impl Letter {
     pub(crate) fn of(mail: &Mail, product: &str) -> Self {
         match mail {
-            Mail::Verification { name, link } => Self {
-                subject: format!("Confirm your e-mail address for {product}"),
-                greeting: format!("Hello {},", one_line(name)),
-                paragraphs: vec![format!(
-                    "Please confirm that this address is yours, so that nobody else can use it \
-                     with {product}. The link works once, for 24 hours."
-                )],
-                action: "Confirm the address",
-                link: link.expose_secret().to_owned(),
-                small_print: "If you did not sign up, you need not do anything.",
-            },
+            Mail::Verification { name, link } => verification(name, link, product),
+            Mail::PasswordReset { name, link } => password_reset(name, link, product),
+            Mail::PasswordChanged { name, reset_url } => password_changed(name, reset_url, product),
             Mail::PaymentFailed {
                 account_name,
                 next_attempt,
                 billing_url,
-            } => Self {
-                subject: format!("Your payment for {product} did not go through"),
-                greeting: "Hello,".to_owned(),
-                paragraphs: vec![
-                    format!(
-                        "The last payment for {} did not go through. {}",
-                        one_line(account_name),
-                        next_attempt.map_or_else(
-                            || "It will not be tried again by itself.".to_owned(),
-                            |at| format!("It will be tried again on {}.", day_and_time(at)),
-                        ),
-                    ),
-                    "Please check the payment method, so that your team keeps its access.".into(),
-                ],
-                action: "Check the payment method",
-                link: billing_url.clone(),
-                small_print: TO_BILLING_CONTACTS,
-            },
+            } => payment_failed(account_name, *next_attempt, billing_url, product),
             Mail::TrialEnding {
                 account_name,
                 ends_at,
                 billing_url,
-            } => Self {
-                subject: format!("Your {product} trial ends soon"),
-                greeting: "Hello,".to_owned(),
-                paragraphs: vec![format!(
-                    "The trial of {} ends on {}. On the billing page you can see what happens \
-                     then, and choose or change the plan.",
-                    one_line(account_name),
-                    day_and_time(*ends_at),
-                )],
-                action: "See the billing page",
-                link: billing_url.clone(),
-                small_print: TO_BILLING_CONTACTS,
-            },
+            } => trial_ending(account_name, *ends_at, billing_url, product),
         }
     }
+}
+
+fn verification(name: &str, link: &SecretString, product: &str) -> Letter {
+    Letter {
+        subject: format!("Confirm your e-mail address for {product}"),
+        greeting: hello(name),
+        paragraphs: vec![format!(
+            "Please confirm that this address is yours, so that nobody else can use it \
+             with {product}. The link works once, for 24 hours."
+        )],
+        action: "Confirm the address",
+        link: link.expose_secret().to_owned(),
+        small_print: "If you did not sign up, you need not do anything.",
+    }
+}
+
+fn password_reset(name: &str, link: &SecretString, product: &str) -> Letter {
+    Letter {
+        subject: format!("Set a new password for {product}"),
+        greeting: hello(name),
+        paragraphs: vec![format!(
+            "Somebody, we hope you, asked to set a new password for {product}. The link works \
+             once, for an hour."
+        )],
+        action: "Set a new password",
+        link: link.expose_secret().to_owned(),
+        small_print: "If it was not you, you need not do anything: the old password stays.",
+    }
+}
+
+fn password_changed(name: &str, reset_url: &str, product: &str) -> Letter {
+    Letter {
+        subject: format!("Your password for {product} was changed"),
+        greeting: hello(name),
+        paragraphs: vec![
+            format!("The password with which you sign in to {product} was changed just now."),
+            "If it was not you, set a new one at once: that signs everybody else out.".into(),
+        ],
+        action: "Set another password",
+        link: reset_url.to_owned(),
+        small_print: "If it was you, you need not do anything.",
+    }
+}
+
+fn payment_failed(
+    account_name: &str,
+    next_attempt: Option<Timestamp>,
+    billing_url: &str,
+    product: &str,
+) -> Letter {
+    Letter {
+        subject: format!("Your payment for {product} did not go through"),
+        greeting: "Hello,".to_owned(),
+        paragraphs: vec![
+            format!(
+                "The last payment for {} did not go through. {}",
+                one_line(account_name),
+                next_attempt.map_or_else(
+                    || "It will not be tried again by itself.".to_owned(),
+                    |at| format!("It will be tried again on {}.", day_and_time(at)),
+                ),
+            ),
+            "Please check the payment method, so that your team keeps its access.".into(),
+        ],
+        action: "Check the payment method",
+        link: billing_url.to_owned(),
+        small_print: TO_BILLING_CONTACTS,
+    }
+}
+
+fn trial_ending(
+    account_name: &str,
+    ends_at: Timestamp,
+    billing_url: &str,
+    product: &str,
+) -> Letter {
+    Letter {
+        subject: format!("Your {product} trial ends soon"),
+        greeting: "Hello,".to_owned(),
+        paragraphs: vec![format!(
+            "The trial of {} ends on {}. On the billing page you can see what happens \
+             then, and choose or change the plan.",
+            one_line(account_name),
+            day_and_time(ends_at),
+        )],
+        action: "See the billing page",
+        link: billing_url.to_owned(),
+        small_print: TO_BILLING_CONTACTS,
+    }
+}
+
+fn hello(name: &str) -> String {
+    format!("Hello {},", one_line(name))
 }
 
 const TO_BILLING_CONTACTS: &str = "You receive this as an owner or admin of the account.";

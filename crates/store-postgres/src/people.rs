@@ -5,12 +5,12 @@ use serde::Deserialize;
 use tollgate_identity::Role;
 use tollgate_primitives::{AccountId, EmailAddress, SessionId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    AccountRow, Credentials, Membership, NewUser, PasswordHash, StoreError, User, VerificationRow,
+    AccountRow, Credentials, Membership, NewUser, PasswordHash, PasswordOwner, StoreError, User,
 };
 
 use crate::{
     columns::{Columns, Table, execute, one, statement, unavailable},
-    rows::{account, membership, one_time_token, user},
+    rows::{account, membership, user},
 };
 
 const MEMBERSHIPS: Table = Table("memberships");
@@ -199,18 +199,6 @@ pub(crate) async fn claim_trial(
     Ok(execute(connection, "claim the trial", claim).await? == 1)
 }
 
-pub(crate) async fn insert_verification(
-    connection: &impl ConnectionTrait,
-    token: &VerificationRow,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    one_time_token::Entity::insert(one_time_token::to_row(token, now).into_active_model())
-        .exec_without_returning(connection)
-        .await
-        .map_err(unavailable("insert the verification"))?;
-    Ok(())
-}
-
 const REPLACE_PASSWORD: &str =
     "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 
@@ -219,13 +207,58 @@ pub(crate) async fn replace_password(
     user: UserId,
     old: &PasswordHash,
     new: &PasswordHash,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let values = [
         user.as_uuid().into(),
         old.0.as_str().into(),
         new.0.as_str().into(),
     ];
     let replace = statement(REPLACE_PASSWORD, values);
-    execute(connection, "replace the password", replace).await?;
+    Ok(execute(connection, "replace the password", replace).await? == 1)
+}
+
+const RESET_PASSWORD: &str = "UPDATE users SET password_hash = $2, \
+     email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
+
+pub(crate) async fn reset_password(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+    new: &PasswordHash,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = [
+        user.as_uuid().into(),
+        new.0.as_str().into(),
+        now.as_datetime().into(),
+    ];
+    let reset = statement(RESET_PASSWORD, values);
+    execute(connection, "reset the password", reset).await?;
     Ok(())
+}
+
+const PASSWORD_OWNER: &str = "SELECT u.email, u.name, u.password_hash, \
+     (SELECT c.name FROM memberships m JOIN accounts c ON c.id = m.account_id \
+       WHERE m.user_id = u.id ORDER BY m.created_at, m.account_id LIMIT 1), \
+     (SELECT json_agg(DISTINCT o.provider) FROM oauth_identities o WHERE o.user_id = u.id)::text \
+     FROM users u WHERE u.id = $1";
+
+pub(crate) async fn password_owner(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+) -> Result<Option<PasswordOwner>, StoreError> {
+    let asked = statement(PASSWORD_OWNER, [user.as_uuid().into()]);
+    let Some(row) = one(connection, "find whose password it is", asked).await? else {
+        return Ok(None);
+    };
+    let columns = &mut Columns::new(&row);
+    Ok(Some(PasswordOwner {
+        user,
+        email: columns.parse::<String, _>(user::TABLE, "email")?,
+        name: columns.take(user::TABLE, "name")?,
+        password: columns
+            .take::<Option<String>>(user::TABLE, "password_hash")?
+            .map(PasswordHash),
+        company: columns.take(Table("accounts"), "name")?,
+        providers: columns.json(Table("oauth_identities"), "provider")?,
+    }))
 }

@@ -3,7 +3,9 @@
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, QueryResult};
 use tollgate_identity::session::{ABSOLUTE_LIFE, RefreshState};
 use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
-use tollgate_use_cases::ports::{NewRefreshToken, NewSession, RefreshRow, StoreError};
+use tollgate_use_cases::ports::{
+    NewRefreshToken, NewSession, RefreshRow, SessionRow, Sessions, StoreError,
+};
 
 use crate::{
     columns::{Columns, Table, execute, one, statement, unavailable},
@@ -121,4 +123,68 @@ pub(crate) async fn end(
     let end = statement(END, values);
     let ended = execute(connection, "end the session", end).await?;
     Ok(ended == 1)
+}
+
+/// `$4` the one to end, `$5` the one to spare; either may be null.
+const END_OF_USER: &str = "WITH ended AS (\
+       UPDATE auth_sessions SET revoked_at = $2 \
+       WHERE user_id = $1 AND revoked_at IS NULL \
+         AND ($4::uuid IS NULL OR id = $4) AND id IS DISTINCT FROM $5 \
+       RETURNING id, user_id, account_id) \
+     INSERT INTO audit_log (at, actor_id, account_id, action, detail) \
+     SELECT $2, user_id, account_id, 'session_ended', \
+       jsonb_build_object('session', id, 'cause', $3::text) FROM ended";
+
+pub(crate) async fn end_of_user(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+    which: Sessions,
+    cause: &'static str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let (only, spared) = match which {
+        Sessions::All => (None, None),
+        Sessions::One(session) => (Some(session.as_uuid()), None),
+        Sessions::AllBut(session) => (None, Some(session.as_uuid())),
+    };
+    let values = [
+        user.as_uuid().into(),
+        now.as_datetime().into(),
+        cause.into(),
+        only.into(),
+        spared.into(),
+    ];
+    let end = statement(END_OF_USER, values);
+    execute(connection, "end the sessions", end).await
+}
+
+/// A session whose last refresh token has expired is over, although nobody ended it.
+const LIVING: &str = "SELECT a.id, a.created_at, a.last_active, a.user_agent, a.ip \
+     FROM auth_sessions a WHERE a.user_id = $1 AND a.revoked_at IS NULL \
+       AND EXISTS (SELECT FROM refresh_tokens t \
+         WHERE t.session_id = a.id AND t.used_at IS NULL AND t.expires_at > $2) \
+     ORDER BY a.last_active DESC, a.id LIMIT 100";
+
+pub(crate) async fn living(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, StoreError> {
+    let values = [user.as_uuid().into(), now.as_datetime().into()];
+    let rows = connection
+        .query_all_raw(statement(LIVING, values))
+        .await
+        .map_err(unavailable("find the sessions"))?;
+    rows.iter()
+        .map(|row| {
+            let columns = &mut Columns::new(row);
+            Ok(SessionRow {
+                id: SessionId::from_uuid(columns.take(SESSIONS, "id")?),
+                created_at: columns.timestamp(SESSIONS, "created_at")?,
+                last_active: columns.timestamp(SESSIONS, "last_active")?,
+                user_agent: columns.take(SESSIONS, "user_agent")?,
+                ip: columns.take(SESSIONS, "ip")?,
+            })
+        })
+        .collect()
 }

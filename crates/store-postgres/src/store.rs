@@ -4,18 +4,19 @@ use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use tollgate_billing::{Customer, Interval, PriceId, purchase::Offer};
 use tollgate_entitlements::{FeatureKey, LimitKey};
+use tollgate_identity::Purpose;
 use tollgate_primitives::{
-    AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, UserId,
+    AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
 };
 use tollgate_use_cases::ports::{
-    AccountFacts, Caller, CheckoutSessionId, Credentials, EventRecord, EventState, Job,
-    NewRefreshToken, Notice, NoticeId, OfferRow, PlanBilling, PublicPlan, RefreshRow, Store,
-    StoreError, Transaction, User,
+    AccountFacts, AddressProof, Caller, CheckoutSessionId, Credentials, EventRecord, EventState,
+    Job, NewRefreshToken, Notice, NoticeId, OfferRow, PasswordOwner, PlanBilling, PublicPlan,
+    RefreshRow, SessionRow, Sessions, Store, StoreError, Transaction, User,
 };
 
 use crate::{
-    Settings, catalog, columns::unavailable, facts, inbox, outbox, people, pool, purchases,
-    sessions, transaction::PostgresTransaction,
+    Settings, catalog, columns::unavailable, facts, inbox, one_time, outbox, people, pool,
+    purchases, sessions, transaction::PostgresTransaction,
 };
 
 /// A pool of connections to one migrated database. Cheap to clone; the clones share the pool.
@@ -111,6 +112,49 @@ impl Store for PostgresStore {
 
     async fn refresh_row(&self, hash: &[u8; 32]) -> Result<Option<RefreshRow>, StoreError> {
         sessions::refresh_row(&self.database, hash).await
+    }
+
+    async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError> {
+        sessions::living(&self.database, user, now).await
+    }
+
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        which: Sessions,
+        cause: &'static str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        sessions::end_of_user(&self.database, user, which, cause, now).await
+    }
+
+    async fn prove_address(
+        &self,
+        token: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<AddressProof>, StoreError> {
+        one_time::prove_address(&self.database, token, now).await
+    }
+
+    async fn one_time_user(
+        &self,
+        token: &[u8; 32],
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, StoreError> {
+        one_time::user(&self.database, token, purpose, now).await
+    }
+
+    async fn one_time_mailbox(
+        &self,
+        token: TokenId,
+        now: Timestamp,
+    ) -> Result<Option<(EmailAddress, String)>, StoreError> {
+        one_time::mailbox(&self.database, token, now).await
+    }
+
+    async fn password_owner(&self, user: UserId) -> Result<Option<PasswordOwner>, StoreError> {
+        people::password_owner(&self.database, user).await
     }
 
     async fn end_session(

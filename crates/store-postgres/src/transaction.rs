@@ -3,15 +3,17 @@
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
 use tollgate_billing::Subscription;
+use tollgate_identity::Purpose;
 use tollgate_primitives::{AccountId, ReservationId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
     AccountRow, AuditEntry, CheckoutSessionId, EventState, Job, LockedAccount, NewRefreshToken,
-    NewSession, NewUser, Notice, PasswordHash, Received, Reservation, StoreError, Transaction,
-    VerificationRow,
+    NewSession, NewUser, Notice, OneTimeToken, PasswordHash, Received, Reservation, Sessions,
+    StoreError, Transaction,
 };
 
 use crate::{
-    audit, columns::unavailable, inbox, outbox, people, purchases, sessions, subscriptions,
+    audit, columns::unavailable, inbox, one_time, outbox, people, purchases, sessions,
+    subscriptions,
 };
 
 /// Rolls back when it is dropped.
@@ -59,12 +61,25 @@ impl Transaction for PostgresTransaction {
         sessions::insert(&self.0, session, refresh, now).await
     }
 
-    async fn insert_verification(
+    async fn insert_one_time(
         &mut self,
-        token: &VerificationRow,
+        token: &OneTimeToken,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        people::insert_verification(&self.0, token, now).await
+        one_time::insert(&self.0, token, now).await
+    }
+
+    async fn consume_one_time(
+        &mut self,
+        token: &[u8; 32],
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, StoreError> {
+        one_time::consume(&self.0, token, purpose, now).await
+    }
+
+    async fn end_one_time(&mut self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        one_time::end_all(&self.0, user, now).await
     }
 
     async fn replace_password(
@@ -72,8 +87,27 @@ impl Transaction for PostgresTransaction {
         user: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         people::replace_password(&self.0, user, old, new).await
+    }
+
+    async fn reset_password(
+        &mut self,
+        user: UserId,
+        new: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        people::reset_password(&self.0, user, new, now).await
+    }
+
+    async fn end_sessions(
+        &mut self,
+        user: UserId,
+        which: Sessions,
+        cause: &'static str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        sessions::end_of_user(&self.0, user, which, cause, now).await
     }
 
     async fn lock_account(

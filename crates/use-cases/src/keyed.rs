@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tollgate_identity::Purpose;
 use tollgate_primitives::{EmailAddress, TokenId};
 
 /// The secret that the application's own tokens are derived from: 32 bytes or more.
@@ -43,9 +44,13 @@ impl Key {
         RefreshToken::of(self.derive("refresh-next", token.text().as_bytes()))
     }
 
-    /// The secret in a link mailed to prove an address.
-    pub(crate) fn verification_token(&self, id: TokenId) -> SecretString {
-        let mac = self.derive("verify-email", id.as_uuid().as_bytes());
+    /// The secret in a mailed link.
+    pub(crate) fn one_time_token(&self, purpose: Purpose, id: TokenId) -> SecretString {
+        let purpose = match purpose {
+            Purpose::Verify => "verify-email",
+            Purpose::Reset => "reset-password",
+        };
+        let mac = self.derive(purpose, id.as_uuid().as_bytes());
         URL_SAFE_NO_PAD.encode(mac).into()
     }
 
@@ -145,8 +150,10 @@ mod tests {
     #[test]
     fn purposes_do_not_share_values() {
         let id = TokenId::from_uuid(uuid::Uuid::from_bytes([7; 16]));
-        let mailed = key(1).verification_token(id);
+        let proves = key(1).one_time_token(Purpose::Verify, id);
+        let resets = key(1).one_time_token(Purpose::Reset, id);
         let refresh = key(1).first_refresh_token(&[7; 32]);
-        assert!(!refresh.text().contains(mailed.expose_secret()));
+        assert_ne!(proves.expose_secret(), resets.expose_secret());
+        assert!(!refresh.text().contains(proves.expose_secret()));
     }
 }

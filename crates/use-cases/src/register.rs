@@ -1,26 +1,17 @@
 //! A person signs up: person, account, trial, session and the mail that proves the address, all or
 //! nothing.
 
-use std::time::Duration;
-
-use secrecy::ExposeSecret;
 use serde_json::json;
 use thiserror::Error;
 use tollgate_billing::Subscription;
 use tollgate_identity::{CompanyName, NewPassword, PersonName, Role};
-use tollgate_primitives::{AccountId, EmailAddress, JobKey, PlanKey, Timestamp, TokenId, UserId};
+use tollgate_primitives::{AccountId, EmailAddress, PlanKey, Timestamp, UserId};
 
 use crate::{
     App, Session, Tokens,
-    keyed::token_hash,
-    ports::{
-        AccountRow, AuditEntry, Job, JobKind, Membership, NewUser, PasswordsError, StoreError,
-        Transaction, User, VerificationRow,
-    },
+    ports::{AccountRow, AuditEntry, Membership, NewUser, PasswordsError, StoreError, User},
+    verify_email::queue_verification,
 };
-
-/// How long a mailed verification link works.
-const VERIFICATION_LINK_LIFE: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub struct Register {
@@ -132,26 +123,6 @@ fn account_name(command: &Register) -> String {
         Some(company) => company.as_str().to_owned(),
         None => command.name.as_str().to_owned(),
     }
-}
-
-async fn queue_verification(
-    app: &App,
-    tx: &mut dyn Transaction,
-    user: UserId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let id = TokenId::from_uuid(app.entropy.uuid(now));
-    let token = app.key.verification_token(id);
-    let row = VerificationRow {
-        id,
-        user,
-        hash: token_hash(token.expose_secret()),
-        expires_at: now.saturating_add(VERIFICATION_LINK_LIFE),
-    };
-    tx.insert_verification(&row, now).await?;
-    let kind = JobKind::MailVerification { user, token: id };
-    tx.enqueue(&Job::now(JobKey::new("mail-verification", id), kind))
-        .await
 }
 
 fn as_user(user: NewUser, account: AccountRow, now: Timestamp) -> User {

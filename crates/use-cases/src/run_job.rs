@@ -10,6 +10,7 @@ use crate::{
     apply_event::{ApplyError, apply_event},
     ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
     read_subscription::{ReadError, read_subscription},
+    reset_password::mail_password_reset,
     send_mail,
 };
 
@@ -42,9 +43,13 @@ impl JobFailed {
 
 pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFailed> {
     match kind {
-        JobKind::MailVerification { user, token } => {
-            send_mail::verification(app, key, user, token).await
-        }
+        JobKind::MailVerification { token, .. } => send_mail::verification(app, key, token).await,
+        JobKind::MailPasswordReset {
+            user,
+            token,
+            asked_at,
+        } => mail_password_reset(app, key, user, token, asked_at).await,
+        JobKind::MailPasswordChanged { user } => send_mail::password_changed(app, key, user).await,
         JobKind::MailPaymentFailed {
             account,
             to,

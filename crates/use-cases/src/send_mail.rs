@@ -1,25 +1,56 @@
 //! Mails that a transaction promised. Whom and what is looked up when the mail leaves, so a mail that
 //! became pointless is not sent.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
+use tollgate_identity::Purpose;
 use tollgate_primitives::{AccountId, JobKey, Timestamp, TokenId, UserId};
 
 use crate::{App, JobFailed, ports::Mail};
 
-pub(crate) async fn verification(
+pub(crate) async fn verification(app: &App, key: &JobKey, token: TokenId) -> Result<(), JobFailed> {
+    let Some((address, name)) = app.store.one_time_mailbox(token, app.clock.now()).await? else {
+        return Ok(());
+    };
+    let link = link(app, "verify-email", Purpose::Verify, token);
+    app.mailer
+        .send(key, &address, &Mail::Verification { name, link })
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn password_reset(
+    app: &App,
+    key: &JobKey,
+    token: TokenId,
+) -> Result<(), JobFailed> {
+    let Some((address, name)) = app.store.one_time_mailbox(token, app.clock.now()).await? else {
+        return Ok(());
+    };
+    let link = link(app, "reset-password", Purpose::Reset, token);
+    app.mailer
+        .send(key, &address, &Mail::PasswordReset { name, link })
+        .await?;
+    Ok(())
+}
+
+/// The address of a page of the product, with a secret that only its mail has.
+fn link(app: &App, page: &str, purpose: Purpose, token: TokenId) -> SecretString {
+    let secret = app.key.one_time_token(purpose, token);
+    let frontend = &app.settings.frontend_url;
+    format!("{frontend}/{page}?token={}", secret.expose_secret()).into()
+}
+
+pub(crate) async fn password_changed(
     app: &App,
     key: &JobKey,
     user: UserId,
-    token: TokenId,
 ) -> Result<(), JobFailed> {
-    let Some((address, name, None)) = app.store.mailbox(user).await? else {
+    let Some((address, name, _)) = app.store.mailbox(user).await? else {
         return Ok(());
     };
-    let secret = app.key.verification_token(token);
-    let frontend = &app.settings.frontend_url;
-    let link = format!("{frontend}/verify-email?token={}", secret.expose_secret()).into();
+    let reset_url = format!("{}/forgot-password", app.settings.frontend_url);
     app.mailer
-        .send(key, &address, &Mail::Verification { name, link })
+        .send(key, &address, &Mail::PasswordChanged { name, reset_url })
         .await?;
     Ok(())
 }

@@ -44,6 +44,12 @@ async fn page(request: HttpRequest) -> HttpResponse {
         "/verify-email" => {
             "This page would send the token of its address to /api/v1/auth/email/verify."
         }
+        "/reset-password" => {
+            "This page would ask for a new password, and send it with the token of its address to /api/v1/auth/password/reset."
+        }
+        "/forgot-password" => {
+            "This page would ask for an address, and send it to /api/v1/auth/password/forgot."
+        }
         _ => "This page would be the product's own.",
     };
     HttpResponse::Ok()

@@ -19,6 +19,10 @@ use crate::http::{bearer, error::ApiError};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signed(pub(crate) AccessClaims);
 
+/// Anybody in a session that lives.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedIn(pub(crate) Caller);
+
 /// An owner or admin of the account, in a session that lives.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin(pub(crate) Caller);
@@ -36,7 +40,7 @@ impl FromRequest for Signed {
     }
 }
 
-impl FromRequest for Admin {
+impl FromRequest for SignedIn {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
@@ -46,7 +50,19 @@ impl FromRequest for Admin {
         Box::pin(async move {
             let claims = claims?;
             let caller = app?.store.caller(claims.session, claims.account).await?;
-            let caller = caller.ok_or_else(ApiError::session_ended)?;
+            caller.map(Self).ok_or_else(ApiError::session_ended)
+        })
+    }
+}
+
+impl FromRequest for Admin {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let signed_in = SignedIn::from_request(request, payload);
+        Box::pin(async move {
+            let SignedIn(caller) = signed_in.await?;
             if !caller.role.is_admin_or_above() {
                 return Err(ApiError::role_required(Role::Admin));
             }

@@ -13,8 +13,9 @@ use tollgate_billing::purchase::PurchaseRefused;
 use tollgate_entitlements::Refusal;
 use tollgate_identity::Role;
 use tollgate_use_cases::{
-    BillingStateError, CheckoutError, GateRefused, PortalError, RefreshError, RegisterError,
-    SignInError, WebhookError,
+    BillingStateError, ChangePasswordError, CheckoutError, GateRefused, PortalError, RefreshError,
+    RegisterError, ResetPasswordError, SendVerificationError, SignInError, VerifyEmailError,
+    WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -178,6 +179,29 @@ impl ApiError {
         let message = format!("Ask somebody with the role {required} of this account, or above.");
         Self::new(StatusCode::FORBIDDEN, "role_required", message)
             .with("required", required.as_str())
+    }
+
+    /// An id that is nobody's and one that is somebody else's answer alike.
+    pub(crate) fn no_such(what: &str) -> Self {
+        let message = format!("You have no such {what}; look at the list again.");
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    fn token_invalid_or_expired() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "token_invalid_or_expired",
+            "This link does not work any more; ask for a new one.",
+        )
+    }
+
+    fn use_oauth_provider(providers: &[String]) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "use_oauth_provider",
+            "This person has no password; sign in with one of the providers.",
+        )
+        .with("providers", json!(providers))
     }
 
     fn unauthorized(code: &'static str, message: &str) -> Self {
@@ -352,12 +376,7 @@ impl From<SignInError> for ApiError {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::InvalidCredentials => Self::invalid_credentials(),
-            SignInError::UseOauthProvider { providers } => Self::new(
-                StatusCode::BAD_REQUEST,
-                "use_oauth_provider",
-                "This person has no password; sign in with one of the providers.",
-            )
-            .with("providers", json!(providers)),
+            SignInError::UseOauthProvider { providers } => Self::use_oauth_provider(&providers),
             SignInError::Passwords(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }
@@ -373,6 +392,51 @@ impl From<RefreshError> for ApiError {
                 "The session was not used for long; sign in again.",
             ),
             RefreshError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<VerifyEmailError> for ApiError {
+    fn from(error: VerifyEmailError) -> Self {
+        match error {
+            VerifyEmailError::TokenInvalid => Self::token_invalid_or_expired(),
+            VerifyEmailError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SendVerificationError> for ApiError {
+    fn from(error: SendVerificationError) -> Self {
+        match error {
+            SendVerificationError::AlreadyVerified => Self::new(
+                StatusCode::CONFLICT,
+                "already_verified",
+                "This address is proven already; there is nothing left to do.",
+            ),
+            SendVerificationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResetPasswordError> for ApiError {
+    fn from(error: ResetPasswordError) -> Self {
+        match error {
+            ResetPasswordError::TokenInvalid => Self::token_invalid_or_expired(),
+            ResetPasswordError::Passwords(error) => error.into(),
+            ResetPasswordError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for ApiError {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::InvalidCredentials => Self::invalid_credentials(),
+            ChangePasswordError::UseOauthProvider { providers } => {
+                Self::use_oauth_provider(&providers)
+            }
+            ChangePasswordError::Passwords(error) => error.into(),
+            ChangePasswordError::Store(error) => error.into(),
         }
     }
 }

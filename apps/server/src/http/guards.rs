@@ -67,6 +67,44 @@ pub const ROUTES: &[Route] = &[
     ),
     route("POST", "/api/v1/auth/logout", Who::User, Guards::NONE),
     route("GET", "/api/v1/auth/me", Who::User, Guards::NONE),
+    route(
+        "POST",
+        "/api/v1/auth/password/change",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/auth/password/forgot",
+        Who::Public,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/auth/password/reset",
+        Who::Public,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/auth/email/send-verification",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/auth/email/verify",
+        Who::Public,
+        Guards::NONE,
+    ),
+    route("GET", "/api/v1/auth/sessions", Who::User, Guards::NONE),
+    route("DELETE", "/api/v1/auth/sessions", Who::User, Guards::NONE),
+    route(
+        "DELETE",
+        "/api/v1/auth/sessions/{id}",
+        Who::User,
+        Guards::NONE,
+    ),
     route("GET", "/api/v1/plans/public", Who::Public, Guards::NONE),
     route("GET", "/api/v1/config/public", Who::Public, Guards::NONE),
     route("GET", "/api/v1/billing/state", Who::User, Guards::NONE),
@@ -95,7 +133,39 @@ pub const ROUTES: &[Route] = &[
 pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {
     ROUTES
         .iter()
-        .filter(|route| route.path == path)
+        .filter(|route| leads_to(route.path, path))
         .map(|route| route.method)
         .collect()
+}
+
+/// Whether `path` is one of `pattern`, in which a segment like `{id}` stands for any.
+fn leads_to(pattern: &str, path: &str) -> bool {
+    let mut asked = path.split('/');
+    let fits = pattern.split('/').all(|segment| {
+        asked.next().is_some_and(|given| {
+            given == segment || (segment.starts_with('{') && !given.is_empty())
+        })
+    });
+    fits && asked.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_in_braces_stands_for_any_one() {
+        for (pattern, path, fits) in [
+            ("/a/b", "/a/b", true),
+            ("/a/b", "/a", false),
+            ("/a", "/a/b", false),
+            ("/a/{id}", "/a/7", true),
+            ("/a/{id}", "/a/", false),
+            ("/a/{id}", "/a/7/", false),
+            ("/a/{id}/c", "/a/7/c", true),
+            ("/a/{id}/c", "/a/7/d", false),
+        ] {
+            assert_eq!(leads_to(pattern, path), fits, "{pattern} {path}");
+        }
+    }
 }

@@ -4,7 +4,6 @@
 pub(crate) mod account;
 pub(crate) mod auth_session;
 pub(crate) mod membership;
-pub(crate) mod one_time_token;
 pub(crate) mod plan_billing;
 pub(crate) mod purchase_reservation;
 pub(crate) mod refresh_token;

@@ -1,7 +1,8 @@
 use futures_util::future::join_all;
+use tollgate_identity::Purpose;
 use tollgate_primitives::JobKey;
 use tollgate_use_cases::ports::{
-    AuditEntry, Job, JobKind, NewUser, PasswordHash, Store, VerificationRow,
+    AuditEntry, Job, JobKind, NewUser, OneTimeToken, PasswordHash, Store,
 };
 
 use crate::support::{
@@ -137,12 +138,9 @@ async fn a_better_hash_never_undoes_a_password_change() {
     bench.sign_up(1).await;
     let hash = |text: &str| PasswordHash(text.to_owned());
     let mut tx = bench.begin().await;
-    tx.replace_password(user(1), &hash("hash-1"), &hash("better"))
-        .await
-        .unwrap();
-    tx.replace_password(user(1), &hash("hash-1"), &hash("late"))
-        .await
-        .unwrap();
+    let (old, better, late) = (hash("hash-1"), hash("better"), hash("late"));
+    assert!(tx.replace_password(user(1), &old, &better).await.unwrap());
+    assert!(!tx.replace_password(user(1), &old, &late).await.unwrap());
     tx.commit().await.unwrap();
     let found = bench.store.credentials(&email(1)).await.unwrap().unwrap();
     assert_eq!(found.password.unwrap().0, "better");
@@ -153,13 +151,14 @@ async fn a_mailbox_tells_whether_it_is_proven() {
     let bench = bench("mailbox").await;
     bench.sign_up(1).await;
     let mut tx = bench.begin().await;
-    let verification = VerificationRow {
+    let verification = OneTimeToken {
+        purpose: Purpose::Verify,
         id: token(1),
         user: user(1),
         hash: hash(1),
         expires_at: later(1),
     };
-    tx.insert_verification(&verification, now()).await.unwrap();
+    tx.insert_one_time(&verification, now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(
         bench
@@ -256,4 +255,37 @@ async fn the_audit_log_keeps_who_did_what_to_whom() {
     let kept = "audit_log WHERE action = 'plan_set' AND actor_id IS NOT NULL AND account_id IS NOT NULL \
                 AND detail = '{\"plan\": \"pro\"}'";
     assert_eq!(bench.count(kept).await, 1);
+}
+
+#[tokio::test]
+async fn fifty_links_asked_for_at_once_leave_one_that_works() {
+    let bench = bench("links").await;
+    bench.sign_up(1).await;
+    let ask = |nth: u8| {
+        let bench = &bench;
+        async move {
+            let link = OneTimeToken {
+                id: token(nth),
+                purpose: Purpose::Reset,
+                user: user(1),
+                hash: hash(nth),
+                expires_at: later(1),
+            };
+            let mut tx = bench.begin().await;
+            tx.insert_one_time(&link, now()).await.unwrap();
+            // A job that runs again neither makes it anew nor ends a newer one.
+            tx.insert_one_time(&link, now()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    };
+    join_all((100..150).map(ask)).await;
+    let living = "one_time_tokens WHERE purpose = 'reset' AND consumed_at IS NULL";
+    assert_eq!(bench.count(living).await, 1);
+    let used = join_all((100..150).map(async |nth| {
+        let mut tx = bench.begin().await;
+        let user = tx.consume_one_time(&hash(nth), Purpose::Reset, now()).await;
+        tx.commit().await.unwrap();
+        user.unwrap()
+    }));
+    assert_eq!(used.await.into_iter().flatten().count(), 1);
 }

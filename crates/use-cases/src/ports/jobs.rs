@@ -33,6 +33,15 @@ impl Job {
 pub enum JobKind {
     /// Mail the link that proves the address of `user`.
     MailVerification { user: UserId, token: TokenId },
+    /// Mail the link with which `user` sets a new password, if there is such a person and they have one:
+    /// asking is answered alike for everybody, so nobody has looked yet.
+    MailPasswordReset {
+        user: UserId,
+        token: TokenId,
+        asked_at: Timestamp,
+    },
+    /// Tell `user` that their password was changed.
+    MailPasswordChanged { user: UserId },
     /// Tell one owner or admin of an account that a charge failed.
     MailPaymentFailed {
         account: AccountId,
@@ -65,6 +74,8 @@ impl JobKind {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::MailVerification { .. } => "mail_verification",
+            Self::MailPasswordReset { .. } => "mail_password_reset",
+            Self::MailPasswordChanged { .. } => "mail_password_changed",
             Self::MailPaymentFailed { .. } => "mail_payment_failed",
             Self::MailTrialEnding { .. } => "mail_trial_ending",
             Self::RetryEvent { .. } => "retry_event",

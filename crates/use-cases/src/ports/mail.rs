@@ -10,7 +10,19 @@ use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
 #[derive(Debug, Clone)]
 pub enum Mail {
     /// `link` proves the mailbox to whoever has it: never logged.
-    Verification { name: String, link: SecretString },
+    Verification {
+        name: String,
+        link: SecretString,
+    },
+    /// `link` sets a new password for whoever has it: never logged.
+    PasswordReset {
+        name: String,
+        link: SecretString,
+    },
+    PasswordChanged {
+        name: String,
+        reset_url: String,
+    },
     PaymentFailed {
         account_name: String,
         next_attempt: Option<Timestamp>,

@@ -20,10 +20,10 @@ pub use payments::{
     NewCustomer, Payments, PaymentsError,
 };
 pub use store::{
-    AccountFacts, AccountRow, AuditEntry, Caller, Credentials, EventRecord, EventState, InboxEntry,
-    LockedAccount, Membership, NewRefreshToken, NewSession, NewUser, OfferRow, PlanBilling,
-    PublicPlan, Received, RefreshRow, Reservation, ReservationState, Store, StoreError,
-    Transaction, User, VerificationRow,
+    AccountFacts, AccountRow, AddressProof, AuditEntry, Caller, Credentials, EventRecord,
+    EventState, InboxEntry, LockedAccount, Membership, NewRefreshToken, NewSession, NewUser,
+    OfferRow, OneTimeToken, PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow,
+    Reservation, ReservationState, SessionRow, Sessions, Store, StoreError, Transaction, User,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

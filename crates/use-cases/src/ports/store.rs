@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
 use tollgate_entitlements::{FeatureKey, LimitKey, Overrides, Plan};
-use tollgate_identity::{Role, session::RefreshState};
+use tollgate_identity::{Purpose, Role, session::RefreshState};
 use tollgate_primitives::{
     AccountId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId,
     UserId,
@@ -141,12 +141,54 @@ pub struct RefreshRow {
     pub state: RefreshState,
 }
 
+/// A mailed token as it is kept: never the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerificationRow {
+pub struct OneTimeToken {
     pub id: TokenId,
+    pub purpose: Purpose,
     pub user: UserId,
     pub hash: [u8; 32],
     pub expires_at: Timestamp,
+}
+
+/// What the holder of a link that proves an address has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressProof {
+    Now,
+    /// The address was proven before, by this link or otherwise.
+    Before,
+}
+
+/// A person whose password is to be set: their words are no password of theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordOwner {
+    pub user: UserId,
+    pub email: EmailAddress,
+    pub name: String,
+    /// The account they joined first.
+    pub company: Option<String>,
+    /// `None` for a person who signs in through a provider only.
+    pub password: Option<PasswordHash>,
+    /// The sign-in providers linked to the person, by name.
+    pub providers: Vec<String>,
+}
+
+/// A session that lives, as its person sees it: a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub created_at: Timestamp,
+    pub last_active: Timestamp,
+    pub user_agent: Option<String>,
+    pub ip: Option<String>,
+}
+
+/// Which of a person's sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    All,
+    One(SessionId),
+    AllBut(SessionId),
 }
 
 /// How a plan is sold; amounts in minor units, `None` until synced.
@@ -330,6 +372,45 @@ pub trait Store: Debug + Send + Sync {
 
     async fn refresh_row(&self, hash: &[u8; 32]) -> Result<Option<RefreshRow>, StoreError>;
 
+    /// A person's sessions that live and can still be refreshed at `now`, the last used first.
+    async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError>;
+
+    /// Ends sessions of `user`, each with its refresh tokens; answers how many were ended by this call.
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        which: Sessions,
+        cause: &'static str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Uses up a link that proves an address, in one guarded statement that commits by itself. A used
+    /// link of a person whose address is proven answers [`AddressProof::Before`] until it would have
+    /// expired; `None` for everything else.
+    async fn prove_address(
+        &self,
+        token: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<AddressProof>, StoreError>;
+
+    /// Whose unused, living token this is.
+    async fn one_time_user(
+        &self,
+        token: &[u8; 32],
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, StoreError>;
+
+    /// Where to mail a link, with the person's name; `None` when it does not work any more, or proves
+    /// an address that is proven.
+    async fn one_time_mailbox(
+        &self,
+        token: TokenId,
+        now: Timestamp,
+    ) -> Result<Option<(EmailAddress, String)>, StoreError>;
+
+    async fn password_owner(&self, user: UserId) -> Result<Option<PasswordOwner>, StoreError>;
+
     /// Ends a session and with it its refresh tokens; true for the one call that ended it.
     async fn end_session(
         &self,
@@ -427,19 +508,49 @@ pub trait Transaction: Debug + Send {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    async fn insert_verification(
+    /// Inserts a token and ends those before it with the same purpose: a person has one that works.
+    /// A repeat changes nothing, also when a newer one was inserted meanwhile.
+    async fn insert_one_time(
         &mut self,
-        token: &VerificationRow,
+        token: &OneTimeToken,
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Stores a better hash, unless the password changed since `old` was read.
+    /// Uses up an unused, living token, in one guarded statement; its person, or `None`.
+    async fn consume_one_time(
+        &mut self,
+        token: &[u8; 32],
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, StoreError>;
+
+    /// Ends every mailed token of a person that still works.
+    async fn end_one_time(&mut self, user: UserId, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Stores another hash, unless the password changed since `old` was read: false then.
     async fn replace_password(
         &mut self,
         user: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
+    ) -> Result<bool, StoreError>;
+
+    /// Sets the password of a person who has proven the address just now.
+    async fn reset_password(
+        &mut self,
+        user: UserId,
+        new: &PasswordHash,
+        now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// As [`Store::end_sessions`], with the rest of the transaction.
+    async fn end_sessions(
+        &mut self,
+        user: UserId,
+        which: Sessions,
+        cause: &'static str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Locks an account for a decision about its subscription; `None` when there is none such.
     async fn lock_account(

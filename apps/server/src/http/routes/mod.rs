@@ -2,13 +2,17 @@
 
 mod billing;
 mod config;
+mod devices;
+mod email;
 mod gate;
+mod judging;
+mod passwords;
 mod plans;
 mod register;
 mod sessions;
 mod webhooks;
 
-pub(crate) use register::Judging;
+pub(crate) use judging::Judging;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
@@ -22,6 +26,14 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(sessions::refresh)
             .service(sessions::logout)
             .service(sessions::me)
+            .service(passwords::change)
+            .service(passwords::forgot)
+            .service(passwords::reset)
+            .service(email::send_verification)
+            .service(email::verify)
+            .service(devices::list)
+            .service(devices::end_one)
+            .service(devices::end_others)
             .service(plans::public_plans)
             .service(config::public_config)
             .service(billing::show_state)

@@ -1,27 +1,21 @@
 //! Signing up.
 
-use std::{sync::Arc, time::Duration};
-
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, time::timeout};
-use tollgate_identity::{
-    CompanyName, NewPassword, PersonName,
-    password::{Context, PasswordWeakness},
-};
+use tollgate_identity::{CompanyName, NewPassword, PersonName, password::Context};
 use tollgate_primitives::{EmailAddress, PlanKey};
-use tollgate_use_cases::{App, Register, Session, ports::PasswordsError};
+use tollgate_use_cases::{App, Register, Session};
 use utoipa::ToSchema;
 
-use super::sessions::{TokensBody, UserBody};
+use super::{
+    judging::{Judging, weakness},
+    sessions::{TokensBody, UserBody},
+};
 use crate::http::{
     body::{AUTH_LIMIT, JsonBody},
     caller::Origin,
     error::{ApiError, ErrorBody, FieldError},
 };
-
-/// How long a sign-up waits for its password to be judged.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,38 +66,12 @@ pub(crate) async fn register(
     origin: Origin,
     JsonBody(body): JsonBody<RegisterBody, AUTH_LIMIT>,
 ) -> Result<HttpResponse, ApiError> {
-    let command = judging.judge(body, origin.0).await?;
+    let command = judging.judge(move || check(body, origin.0)).await?;
     let registered = tollgate_use_cases::register(&app, command).await?;
     Ok(HttpResponse::Created().json(RegisteredBody {
         user: registered.user.into(),
         tokens: registered.tokens.into(),
     }))
-}
-
-/// Where new passwords are judged. One can take a tenth of a second of a core, so it is done off the
-/// threads that answer, and so many at once that sign-ins go on.
-#[derive(Debug)]
-pub(crate) struct Judging(Arc<Semaphore>);
-
-impl Judging {
-    pub(crate) fn new(at_once: usize) -> Self {
-        Self(Arc::new(Semaphore::new(at_once)))
-    }
-
-    /// Turned away as `busy` when there was no place in time.
-    async fn judge(&self, body: RegisterBody, origin: Session) -> Result<Register, ApiError> {
-        let place = timeout(LONGEST_WAIT, self.0.clone().acquire_owned()).await;
-        let Ok(Ok(place)) = place else {
-            let retry_after = LONGEST_WAIT;
-            return Err(PasswordsError::Busy { retry_after }.into());
-        };
-        // The place belongs to the work, not to the request: who hangs up frees no core.
-        let checked = web::block(move || {
-            let _place = place;
-            check(body, origin)
-        });
-        checked.await.map_err(|_| ApiError::internal())?
-    }
 }
 
 /// Every field is checked before any is reported.
@@ -134,7 +102,7 @@ fn check(body: RegisterBody, origin: Session) -> Result<Register, ApiError> {
             company,
         };
         NewPassword::check(&body.password, &context)
-            .map_err(|weaknesses| wrong.extend(weaknesses.into_iter().map(weakness)))
+            .map_err(|found| wrong.extend(found.into_iter().map(|one| weakness("password", one))))
             .ok()
     });
     let plan = body.plan.as_deref().map(PlanKey::parse).transpose();
@@ -173,13 +141,5 @@ fn keep<T, E: std::fmt::Display>(
             });
             None
         }
-    }
-}
-
-fn weakness(weakness: PasswordWeakness) -> FieldError {
-    FieldError {
-        field: "password".to_owned(),
-        code: weakness.code(),
-        message: weakness.to_string(),
     }
 }
