@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
 use tollgate_entitlements::{FeatureKey, LimitKey};
+use tollgate_identity::Purpose;
 use tollgate_primitives::{
-    AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, UserId,
+    AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
 };
 use tollgate_use_cases::ports::{
-    AccountFacts, AccountRow, AuditEntry, Caller, CheckoutSessionId, Credentials, EventRecord,
-    EventState, InboxEntry, Job, LockedAccount, NewRefreshToken, NewSession, NewUser, Notice,
-    NoticeContent, NoticeId, OfferRow, PasswordHash, PlanBilling, PublicPlan, Received, RefreshRow,
-    Reservation, Store, StoreError, Transaction, User, VerificationRow,
+    AccountFacts, AccountRow, AddressProof, AuditEntry, Caller, CheckoutSessionId, Credentials,
+    EventRecord, EventState, InboxEntry, Job, LockedAccount, NewRefreshToken, NewSession, NewUser,
+    Notice, NoticeContent, NoticeId, OfferRow, OneTimeToken, PasswordHash, PasswordOwner,
+    PlanBilling, PublicPlan, Received, RefreshRow, Reservation, SessionRow, Sessions, Store,
+    StoreError, Transaction, User,
 };
 
 use crate::{
@@ -204,11 +206,20 @@ impl Transaction for Open {
         unused()
     }
 
-    async fn insert_verification(
+    async fn insert_one_time(&mut self, _: &OneTimeToken, _: Timestamp) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn consume_one_time(
         &mut self,
-        _: &VerificationRow,
+        _: &[u8; 32],
+        _: Purpose,
         _: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<UserId>, StoreError> {
+        unused()
+    }
+
+    async fn end_one_time(&mut self, _: UserId, _: Timestamp) -> Result<(), StoreError> {
         unused()
     }
 
@@ -217,7 +228,26 @@ impl Transaction for Open {
         _: UserId,
         _: &PasswordHash,
         _: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn reset_password(
+        &mut self,
+        _: UserId,
+        _: &PasswordHash,
+        _: Timestamp,
     ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn end_sessions(
+        &mut self,
+        _: UserId,
+        _: Sessions,
+        _: &'static str,
+        _: Timestamp,
+    ) -> Result<u64, StoreError> {
         unused()
     }
 
@@ -285,6 +315,49 @@ impl Store for Shared {
         self.statement("find the mailbox").await?;
         let address = EmailAddress::parse("ada@example.com").unwrap();
         Ok(Some(("Example".to_owned(), address)))
+    }
+
+    async fn sessions(&self, _: UserId, _: Timestamp) -> Result<Vec<SessionRow>, StoreError> {
+        unused()
+    }
+
+    async fn end_sessions(
+        &self,
+        _: UserId,
+        _: Sessions,
+        _: &'static str,
+        _: Timestamp,
+    ) -> Result<u64, StoreError> {
+        unused()
+    }
+
+    async fn prove_address(
+        &self,
+        _: &[u8; 32],
+        _: Timestamp,
+    ) -> Result<Option<AddressProof>, StoreError> {
+        unused()
+    }
+
+    async fn one_time_user(
+        &self,
+        _: &[u8; 32],
+        _: Purpose,
+        _: Timestamp,
+    ) -> Result<Option<UserId>, StoreError> {
+        unused()
+    }
+
+    async fn one_time_mailbox(
+        &self,
+        _: TokenId,
+        _: Timestamp,
+    ) -> Result<Option<(EmailAddress, String)>, StoreError> {
+        unused()
+    }
+
+    async fn password_owner(&self, _: UserId) -> Result<Option<PasswordOwner>, StoreError> {
+        unused()
     }
 
     async fn caller(&self, _: SessionId, _: AccountId) -> Result<Option<Caller>, StoreError> {
