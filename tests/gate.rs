@@ -264,3 +264,26 @@ async fn a_purchase_that_waits_for_its_payment_opens_nothing() {
     let checkout = world.open_checkout(&ada, &monthly("pro", 1)).await;
     assert_eq!(checkout.refusal(), (402, "payment_pending".to_owned()));
 }
+
+#[tokio::test]
+async fn a_catalog_that_cannot_be_read_lets_nobody_pass_by_the_one_before() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let gate = async || {
+        let gate = world.get("/gate?feature=sso").by(&ada).send().await;
+        gate.refusal()
+    };
+    assert_eq!(gate().await, (402, "feature_not_in_plan".to_owned()));
+    world
+        .execute(
+            "INSERT INTO plan_feature_defaults VALUES ('pro', 'sso', true);
+             ALTER TABLE plan_limits RENAME TO away",
+        )
+        .await;
+    assert_eq!(gate().await, (503, "unavailable".to_owned()));
+    world
+        .execute("ALTER TABLE away RENAME TO plan_limits")
+        .await;
+    let answer = world.get("/gate?feature=sso").by(&ada).send().await;
+    assert_eq!(answer.status, 204);
+}

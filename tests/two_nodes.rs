@@ -26,6 +26,42 @@ async fn a_purchase_told_to_one_node_opens_the_gate_of_the_other() {
 }
 
 #[tokio::test]
+async fn what_an_operator_changes_in_the_catalog_counts_at_the_next_question_on_every_node() {
+    let world = Setup::default().two_nodes().start().await;
+    let ada = world.person("Ada").await;
+    let told = async || {
+        let mut told = Vec::new();
+        for node in [0, 1] {
+            let gate = world.call(node, Method::GET, "/api/v1/gate?feature=sso");
+            let state = world.call(node, Method::GET, "/api/v1/billing/state");
+            let gate = gate.by(&ada).send().await.status;
+            let state = state.by(&ada).send().await.ok(200);
+            told.push((gate, state["enabled_features"]["sso"] == json!(true)));
+        }
+        told
+    };
+    assert_eq!(told().await, [(402, false); 2]);
+    for (sql, expected) in [
+        (
+            "INSERT INTO plan_feature_defaults VALUES ('pro', 'sso', true)",
+            (204, true),
+        ),
+        (
+            "DELETE FROM plan_feature_defaults WHERE feature = 'sso'",
+            (402, false),
+        ),
+        (
+            "INSERT INTO account_feature_overrides SELECT id, 'sso', true, NULL FROM accounts",
+            (204, true),
+        ),
+        ("DELETE FROM account_feature_overrides", (402, false)),
+    ] {
+        world.execute(sql).await;
+        assert_eq!(told().await, [expected; 2], "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_goes_on_when_its_node_stops() {
     let mut world = Setup::default().two_nodes().start().await;
     let ada = world.person("Ada").await;

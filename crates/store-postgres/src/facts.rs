@@ -1,28 +1,25 @@
 //! What is read on every request: who is calling, and what the caller's account may do depends on.
 //! One statement each, by primary keys and partial unique indexes alone; `tests/store/plans.rs` holds that.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
-use serde::Deserialize;
+use sea_orm::{ConnectionTrait, Value};
 use tollgate_billing::{Grant, Standing};
-use tollgate_entitlements::{
-    FeatureKey, FeatureOverride, LimitKey, LimitOverride, Overrides, Plan,
-};
+use tollgate_entitlements::{FeatureKey, FeatureOverride, LimitKey, LimitOverride, Overrides};
 use tollgate_identity::Role;
-use tollgate_primitives::{AccountId, Currency, PlanKey, SessionId, Timestamp, UserId};
-use tollgate_use_cases::ports::{AccountFacts, Caller, PlanBilling, StoreError};
+use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
+use tollgate_use_cases::ports::{AccountFacts, Caller, StoreError};
 use uuid::Uuid;
 
 use crate::{
     columns::{Columns, Table, one, statement},
+    kept::{self, Keeper, Kept, revision_column},
     rows::user,
     subscriptions,
 };
 
 const MEMBERSHIPS: Table = Table("memberships");
 const GRANTS: Table = Table("complimentary_grants");
-const CATALOG: Table = Table("plan_limits");
 const FEATURE_OVERRIDES: Table = Table("account_feature_overrides");
 const LIMIT_OVERRIDES: Table = Table("account_limit_overrides");
 
@@ -79,58 +76,32 @@ const CALLER: &str = concat!(
     caller_lives!()
 );
 
-/// Touches no catalog: what the account stands on is enough to let a caller pass.
-const GATE: &str = concat!(
+/// All there is to know of an account that is not excepted; the rest is in the catalog.
+const PLAIN: &str = concat!(
     "SELECT ",
+    revision_column!(),
+    ", ",
     caller_columns!(),
     ", u.pending_kept_banner, ",
-    standing_columns!(),
+    subscriptions::state_columns!(),
     caller_source!(),
-    standing_source!("$2"),
+    " LEFT JOIN subscriptions s ON s.account_id = $2",
     caller_lives!()
 );
 
-/// As [`GATE`], with what the catalog and the account's exceptions say of the feature `$3` and the
-/// limit `$4`; either may be null.
-const GATE_ASKED: &str = concat!(
+/// As [`PLAIN`], with the grant, the exceptions, and the members if `$3`.
+const WHOLE: &str = concat!(
     "SELECT ",
+    revision_column!(),
+    ", ",
     caller_columns!(),
     ", u.pending_kept_banner, ",
     standing_columns!(),
-    ", (SELECT json_agg(json_build_array(p.plan, \
-         CASE WHEN p.limits ? $4 THEN jsonb_build_object($4::text, p.limits -> $4) ELSE '{}' END, \
-         (SELECT coalesce(json_agg(json_build_array(f.key, d.enabled)), '[]') FROM feature_flags f \
-            LEFT JOIN plan_feature_defaults d ON d.plan = p.plan AND d.feature = f.key \
-            WHERE f.key = $3), \
-         null)) \
-       FROM plan_limits p WHERE p.plan IN ('free', s.plan, s.trial_plan, g.plan))::text, \
-     (SELECT json_agg(json_build_array(o.feature, o.enabled, o.expires_at)) \
-       FROM account_feature_overrides o WHERE o.account_id = $2 AND o.feature = $3)::text, \
-     (SELECT json_agg(json_build_array(o.limit_key, o.value, o.expires_at)) \
-       FROM account_limit_overrides o WHERE o.account_id = $2 AND o.limit_key = $4)::text, \
-     CASE WHEN $4 IS NULL THEN 0 \
-       ELSE (SELECT count(*) FROM memberships c WHERE c.account_id = $2) END",
-    caller_source!(),
-    standing_source!("$2"),
-    caller_lives!()
-);
-
-/// As [`GATE`], with everything that the catalog and the account's exceptions say.
-const ACCOUNT: &str = concat!(
-    "SELECT ",
-    caller_columns!(),
-    ", u.pending_kept_banner, ",
-    standing_columns!(),
-    ", (SELECT json_agg(json_build_array(p.plan, p.limits, \
-         (SELECT coalesce(json_agg(json_build_array(f.key, d.enabled)), '[]') FROM feature_flags f \
-            LEFT JOIN plan_feature_defaults d ON d.plan = p.plan AND d.feature = f.key), \
-         (SELECT to_json(b) FROM plan_billing b WHERE b.plan = p.plan))) \
-       FROM plan_limits p WHERE p.plan IN ('free', s.plan, s.trial_plan, g.plan))::text, \
-     (SELECT json_agg(json_build_array(o.feature, o.enabled, o.expires_at)) \
+    ", (SELECT json_agg(json_build_array(o.feature, o.enabled, o.expires_at)) \
        FROM account_feature_overrides o WHERE o.account_id = $2)::text, \
      (SELECT json_agg(json_build_array(o.limit_key, o.value, o.expires_at)) \
        FROM account_limit_overrides o WHERE o.account_id = $2)::text, \
-     (SELECT count(*) FROM memberships c WHERE c.account_id = $2)",
+     CASE WHEN $3 THEN (SELECT count(*) FROM memberships c WHERE c.account_id = $2) ELSE 0 END",
     caller_source!(),
     standing_source!("$2"),
     caller_lives!()
@@ -147,39 +118,35 @@ pub(crate) async fn caller(
         .transpose()
 }
 
+/// One round trip, unless the catalog has changed since the last question.
 pub(crate) async fn account(
     connection: &impl ConnectionTrait,
-    session: SessionId,
-    account: AccountId,
+    keeper: &Keeper,
+    (session, account): (SessionId, AccountId),
+    count_seats: bool,
 ) -> Result<Option<AccountFacts>, StoreError> {
-    let asked = statement(ACCOUNT, keys(session, account));
-    let row = one(connection, "find the account's facts", asked).await?;
-    row.map(|row| whole_from_row(&row, session, account))
-        .transpose()
-}
-
-pub(crate) async fn gate(
-    connection: &impl ConnectionTrait,
-    session: SessionId,
-    account: AccountId,
-    feature: Option<&FeatureKey>,
-    limit: Option<&LimitKey>,
-) -> Result<Option<AccountFacts>, StoreError> {
-    const STEP: &str = "find the gate's facts";
-    if feature.is_none() && limit.is_none() {
-        let row = one(connection, STEP, statement(GATE, keys(session, account))).await?;
-        return row
-            .map(|row| bare_from_row(&mut Columns::new(&row), session, account))
-            .transpose();
+    const STEP: &str = "find the account's facts";
+    let newest = keeper.newest().filter(|kept| !kept.excepts(account));
+    if let Some(kept) = newest.filter(|_| !count_seats) {
+        let asked = statement(PLAIN, keys(session, account));
+        let Some(row) = one(connection, STEP, asked).await? else {
+            return Ok(None);
+        };
+        let columns = &mut Columns::new(&row);
+        if kept::revision(columns)? == kept.revision {
+            return plain_from_row(columns, (session, account), &kept).map(Some);
+        }
     }
-    let asked: [Value; 2] = [
-        feature.map(FeatureKey::as_str).into(),
-        limit.map(LimitKey::as_str).into(),
-    ];
-    let values = keys(session, account).into_iter().chain(asked);
-    let row = one(connection, STEP, statement(GATE_ASKED, values)).await?;
-    row.map(|row| whole_from_row(&row, session, account))
-        .transpose()
+    let values = keys(session, account)
+        .into_iter()
+        .chain([count_seats.into()]);
+    let Some(row) = one(connection, STEP, statement(WHOLE, values)).await? else {
+        return Ok(None);
+    };
+    let columns = &mut Columns::new(&row);
+    let revision = kept::revision(columns)?;
+    let kept = keeper.as_of(revision, kept::read(connection)).await?;
+    whole_from_row(columns, (session, account), &kept).map(Some)
 }
 
 fn keys(session: SessionId, account: AccountId) -> [Value; 2] {
@@ -208,112 +175,61 @@ fn role(columns: &mut Columns<'_>) -> Result<Role, StoreError> {
 }
 
 pub(crate) fn standing_from_row(columns: &mut Columns<'_>) -> Result<Standing, StoreError> {
-    let subscription = subscriptions::read(columns)?;
+    Ok(Standing {
+        subscription: subscriptions::read(columns)?,
+        grant: grant_from_row(columns)?,
+    })
+}
+
+fn grant_from_row(columns: &mut Columns<'_>) -> Result<Option<Grant>, StoreError> {
     let plan: Option<String> = columns.take(GRANTS, "plan")?;
     let granted_by: Option<Uuid> = columns.take(GRANTS, "granted_by")?;
     let ends_at = columns.optional_timestamp(GRANTS, "ends_at")?;
-    let grant = match plan {
-        None => None,
-        Some(plan) => Some(Grant {
-            plan: GRANTS.parse("plan", plan)?,
-            granted_by: UserId::from_uuid(GRANTS.present("granted_by", granted_by)?),
-            ends_at,
-        }),
+    let Some(plan) = plan else {
+        return Ok(None);
     };
-    Ok(Standing {
-        subscription,
-        grant,
-    })
+    Ok(Some(Grant {
+        plan: GRANTS.parse("plan", plan)?,
+        granted_by: UserId::from_uuid(GRANTS.present("granted_by", granted_by)?),
+        ends_at,
+    }))
 }
 
-/// The facts of [`GATE`]: of each plan no more than its key.
-fn bare_from_row(
+/// The facts of [`PLAIN`].
+fn plain_from_row(
     columns: &mut Columns<'_>,
-    session: SessionId,
-    account: AccountId,
+    (session, account): (SessionId, AccountId),
+    kept: &Kept,
 ) -> Result<AccountFacts, StoreError> {
-    let caller = caller_from_row(columns, session, account)?;
-    let pending_kept_banner = columns.take(user::TABLE, "pending_kept_banner")?;
-    let standing = standing_from_row(columns)?;
-    let plans = plans_in(&standing)
-        .into_iter()
-        .map(|plan| Plan::new(plan, Vec::new(), Vec::new()))
-        .collect();
     Ok(AccountFacts {
-        caller,
-        standing,
-        plans,
-        plan_billing: Vec::new(),
+        caller: caller_from_row(columns, session, account)?,
+        pending_kept_banner: columns.take(user::TABLE, "pending_kept_banner")?,
+        standing: Standing {
+            subscription: subscriptions::read(columns)?,
+            grant: None,
+        },
+        catalog: Arc::clone(&kept.catalog),
         overrides: Overrides::default(),
         seats_used: 0,
-        pending_kept_banner,
     })
 }
 
-/// The plans that a standing can lead to.
-fn plans_in(standing: &Standing) -> Vec<PlanKey> {
-    let subscription = standing.subscription.as_ref();
-    let mut plans = vec![PlanKey::free()];
-    plans.extend(subscription.and_then(|s| Some(s.bought()?.plan.clone())));
-    plans.extend(subscription.and_then(|s| Some(s.reverse()?.plan.clone())));
-    plans.extend(standing.grant.as_ref().map(|grant| grant.plan.clone()));
-    plans.sort_unstable();
-    plans.dedup();
-    plans
-}
-
-/// A plan, its limits, its features, and how it is sold where that was asked for.
-type CatalogEntry = (
-    PlanKey,
-    BTreeMap<LimitKey, Option<u64>>,
-    Vec<(FeatureKey, Option<bool>)>,
-    Option<BillingEntry>,
-);
-
-#[derive(Debug, Deserialize)]
-struct BillingEntry {
-    display_name: String,
-    description: Option<String>,
-    monthly_price_cents: Option<i64>,
-    annual_price_cents: Option<i64>,
-    currency: Option<Currency>,
-    sort_order: i32,
-}
-
-/// The facts of [`GATE_ASKED`] and [`ACCOUNT`].
+/// The facts of [`WHOLE`].
 fn whole_from_row(
-    row: &QueryResult,
-    session: SessionId,
-    account: AccountId,
+    columns: &mut Columns<'_>,
+    (session, account): (SessionId, AccountId),
+    kept: &Kept,
 ) -> Result<AccountFacts, StoreError> {
-    let mut columns = Columns::new(row);
-    let bare = bare_from_row(&mut columns, session, account)?;
-    let entries: Vec<CatalogEntry> = columns.json(CATALOG, "limits")?;
-    let mut plans = Vec::with_capacity(entries.len());
-    let mut plan_billing = Vec::new();
-    for (key, limits, features, billing) in entries {
-        plan_billing.extend(billing.map(|billing| sold(key.clone(), billing)));
-        plans.push(Plan::new(key, limits.into_iter().collect(), features));
-    }
+    let plain = plain_from_row(columns, (session, account), kept)?;
     Ok(AccountFacts {
-        plans,
-        plan_billing,
-        overrides: overrides_from_row(&mut columns)?,
+        standing: Standing {
+            grant: grant_from_row(columns)?,
+            ..plain.standing
+        },
+        overrides: overrides_from_row(columns)?,
         seats_used: columns.parse::<i64, _>(MEMBERSHIPS, "count")?,
-        ..bare
+        ..plain
     })
-}
-
-fn sold(plan: PlanKey, entry: BillingEntry) -> PlanBilling {
-    PlanBilling {
-        plan,
-        display_name: entry.display_name,
-        description: entry.description,
-        monthly_price_cents: entry.monthly_price_cents,
-        annual_price_cents: entry.annual_price_cents,
-        currency: entry.currency,
-        sort_order: entry.sort_order,
-    }
 }
 
 fn overrides_from_row(columns: &mut Columns<'_>) -> Result<Overrides, StoreError> {

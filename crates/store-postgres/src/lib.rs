@@ -9,6 +9,7 @@ mod catalog;
 mod columns;
 mod facts;
 mod inbox;
+mod kept;
 mod one_time;
 mod outbox;
 mod people;

@@ -1,9 +1,10 @@
 //! The questions and the statements that commit by themselves.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use tollgate_billing::{Customer, Interval, PriceId, purchase::Offer};
-use tollgate_entitlements::{FeatureKey, LimitKey};
 use tollgate_identity::Purpose;
 use tollgate_primitives::{
     AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
@@ -15,21 +16,26 @@ use tollgate_use_cases::ports::{
 };
 
 use crate::{
-    Settings, catalog, columns::unavailable, facts, inbox, one_time, outbox, people, pool,
-    purchases, sessions, transaction::PostgresTransaction,
+    Settings, catalog, columns::unavailable, facts, inbox, kept::Keeper, one_time, outbox, people,
+    pool, purchases, sessions, transaction::PostgresTransaction,
 };
 
-/// A pool of connections to one migrated database. Cheap to clone; the clones share the pool.
+/// A pool of connections to one migrated database. Cheap to clone; the clones share the pool and
+/// what is kept of the catalog.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     database: DatabaseConnection,
+    keeper: Arc<Keeper>,
 }
 
 impl PostgresStore {
     /// Fails when the database does not answer.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let database = pool::connect(settings).await?;
-        Ok(Self { database })
+        Ok(Self {
+            database,
+            keeper: Arc::default(),
+        })
     }
 
     /// How many connections there are, and how many of them are at rest; for metrics.
@@ -59,18 +65,10 @@ impl Store for PostgresStore {
         &self,
         session: SessionId,
         account: AccountId,
+        count_seats: bool,
     ) -> Result<Option<AccountFacts>, StoreError> {
-        facts::account(&self.database, session, account).await
-    }
-
-    async fn gate_facts(
-        &self,
-        session: SessionId,
-        account: AccountId,
-        feature: Option<&FeatureKey>,
-        limit: Option<&LimitKey>,
-    ) -> Result<Option<AccountFacts>, StoreError> {
-        facts::gate(&self.database, session, account, feature, limit).await
+        let whose = (session, account);
+        facts::account(&self.database, &self.keeper, whose, count_seats).await
     }
 
     async fn user(

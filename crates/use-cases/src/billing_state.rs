@@ -1,5 +1,7 @@
 //! What an account has, what it may use and why, as one answer.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 use tollgate_billing::{
     Access, Basis, Standing, Status, Subscription, Trialing, access, is_paid, wire_status,
@@ -11,9 +13,6 @@ use crate::{
     App,
     ports::{AccessClaims, AccountFacts, PlanBilling, StoreError},
 };
-
-/// The limit that seats are counted against.
-pub(crate) const SEATS: &str = "max_users";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BillingState {
@@ -62,7 +61,7 @@ pub async fn billing_state(
 ) -> Result<BillingState, BillingStateError> {
     let facts = app
         .store
-        .account_facts(claims.session, claims.account)
+        .account_facts(claims.session, claims.account, false)
         .await?
         .ok_or(BillingStateError::SessionEnded)?;
     describe(app, &facts, app.clock.now()).ok_or(BillingStateError::NoSubscription)
@@ -80,7 +79,7 @@ fn describe(app: &App, facts: &AccountFacts, now: Timestamp) -> Option<BillingSt
         .collect();
     let seats = limits
         .iter()
-        .find(|(key, _)| key.as_str() == SEATS)
+        .find(|(key, _)| is_seats(key))
         .and_then(|(_, seats)| *seats);
     let terms = Terms::of(&facts.standing, now);
     Some(BillingState {
@@ -97,10 +96,10 @@ fn describe(app: &App, facts: &AccountFacts, now: Timestamp) -> Option<BillingSt
             is_paid: is_paid(&facts.standing, now),
         },
         plan_billing: facts
-            .plan_billing
-            .iter()
-            .find(|sold| sold.plan == *plan.key())
-            .cloned(),
+            .catalog
+            .0
+            .get(plan.key())
+            .and_then(|found| found.billing.clone()),
         features: resolved
             .features
             .iter()
@@ -112,15 +111,22 @@ fn describe(app: &App, facts: &AccountFacts, now: Timestamp) -> Option<BillingSt
     })
 }
 
+/// Whether it is the limit that seats are counted against.
+pub(crate) fn is_seats(key: &LimitKey) -> bool {
+    key.as_str() == "max_users"
+}
+
 /// The plan that `access` names, or the one the account had; bare when the catalog has lost it.
-pub(crate) fn plan_of(access: &Access<'_>, facts: &AccountFacts) -> Plan {
+pub(crate) fn plan_of<'a>(access: &Access<'_>, facts: &'a AccountFacts) -> Cow<'a, Plan> {
     let key = match access {
         Access::Full { plan, .. } | Access::ReadOnly { plan } => (*plan).clone(),
         Access::Free => PlanKey::free(),
         Access::Locked(_) => plan_it_had(&facts.standing),
     };
-    let found = facts.plans.iter().find(|plan| *plan.key() == key).cloned();
-    found.unwrap_or_else(|| Plan::new(key, Vec::new(), Vec::new()))
+    match facts.catalog.0.get(&key) {
+        Some(found) => Cow::Borrowed(&found.plan),
+        None => Cow::Owned(Plan::new(key, Vec::new(), Vec::new())),
+    }
 }
 
 fn plan_it_had(standing: &Standing) -> PlanKey {

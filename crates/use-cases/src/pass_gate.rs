@@ -8,7 +8,7 @@ use tollgate_primitives::{PlanKey, Timestamp};
 
 use crate::{
     App,
-    billing_state::{SEATS, plan_of},
+    billing_state::{is_seats, plan_of},
     ports::{AccessClaims, AccountFacts, Caller, StoreError},
 };
 
@@ -54,22 +54,18 @@ pub async fn pass_gate(
     claims: &AccessClaims,
     question: &GateQuestion,
 ) -> Result<Passed, GateRefused> {
+    let count_seats = question.limit.as_ref().is_some_and(is_seats);
     let facts = app
         .store
-        .gate_facts(
-            claims.session,
-            claims.account,
-            question.feature.as_ref(),
-            question.limit.as_ref(),
-        )
+        .account_facts(claims.session, claims.account, count_seats)
         .await?
         .ok_or(GateRefused::SessionEnded)?;
-    judge(app, facts, question, app.clock.now())
+    judge(app, &facts, question, app.clock.now())
 }
 
 fn judge(
     app: &App,
-    facts: AccountFacts,
+    facts: &AccountFacts,
     question: &GateQuestion,
     now: Timestamp,
 ) -> Result<Passed, GateRefused> {
@@ -79,12 +75,12 @@ fn judge(
         return Err(GateRefused::EmailNotVerified { grace_ended_at });
     }
     let access = access(&facts.standing, now, app.settings.policy);
-    let plan = plan_of(&access, &facts);
+    let plan = plan_of(&access, facts);
     let asked = Question {
         feature: question.feature.as_ref(),
         limit: question.limit.as_ref().map(|key| Use {
             key,
-            used: used(key, &facts),
+            used: used(key, facts),
             amount: 1,
         }),
         read_only: question.read_only,
@@ -93,7 +89,7 @@ fn judge(
         Decision::Pass { plan, basis } => Ok(Passed {
             plan: plan.clone(),
             basis,
-            caller: facts.caller,
+            caller: facts.caller.clone(),
         }),
         Decision::Refuse(refusal) => {
             let subscription = facts.standing.subscription.as_ref();
@@ -115,7 +111,7 @@ fn judge(
 
 /// Seats are counted from the members; nothing else is counted yet.
 fn used(key: &LimitKey, facts: &AccountFacts) -> u64 {
-    if key.as_str() == SEATS {
+    if is_seats(key) {
         u64::from(facts.seats_used)
     } else {
         0

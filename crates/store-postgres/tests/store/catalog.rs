@@ -1,9 +1,9 @@
-use tollgate_billing::{Bought, Grant, Interval, PriceId, Standing, Subscription};
-use tollgate_entitlements::{FeatureKey, LimitKey, Overrides, Plan};
-use tollgate_primitives::Currency;
-use tollgate_use_cases::ports::{AccountFacts, OfferRow, Store};
+use tollgate_billing::{Grant, Interval, PriceId, Standing, Subscription};
+use tollgate_entitlements::{FeatureKey, LimitKey, Overrides};
+use tollgate_primitives::{Currency, PlanKey};
+use tollgate_use_cases::ports::{OfferRow, Store};
 
-use crate::support::{Bench, account, bench, bought, plan, session, user};
+use crate::support::{bench, bought, plan, user};
 
 fn starter() -> OfferRow {
     OfferRow {
@@ -137,7 +137,7 @@ async fn row_version(sql: &sqlx::PgPool) -> String {
 }
 
 #[tokio::test]
-async fn facts_hold_every_plan_that_the_standing_can_lead_to() {
+async fn facts_hold_the_standing_and_every_plan() {
     let bench = bench("facts").await;
     bench.sign_up(1).await;
     bench.put(1, &Subscription::Active(bought(1, 7))).await;
@@ -158,12 +158,12 @@ async fn facts_hold_every_plan_that_the_standing_can_lead_to() {
         grant: Some(grant),
     };
     assert_eq!(facts.standing, standing);
-    assert_eq!(facts.seats_used, 1);
-    assert_eq!(plans(&facts), ["enterprise", "free", "starter"]);
-    assert_eq!(facts.plan_billing.len(), 3);
-    let starter = in_plan(&facts, "starter");
+    let plans: Vec<_> = facts.catalog.0.keys().map(PlanKey::as_str).collect();
+    assert_eq!(plans, ["enterprise", "free", "pro", "starter"]);
+    let starter = &facts.catalog.0[&plan("starter")];
+    assert_eq!(starter.billing.as_ref().unwrap().display_name, "Starter");
     assert_eq!(
-        starter.limits(),
+        starter.plan.limits(),
         [
             (limit("max_projects"), Some(20)),
             (limit("max_users"), Some(5))
@@ -175,7 +175,15 @@ async fn facts_hold_every_plan_that_the_standing_can_lead_to() {
         (feature("custom_branding"), None),
         (feature("sso"), None),
     ];
-    assert_eq!(starter.features(), features);
+    assert_eq!(starter.plan.features(), features);
+}
+
+#[tokio::test]
+async fn seats_are_counted_only_where_they_are_asked_for() {
+    let bench = bench("seats").await;
+    bench.sign_up(1).await;
+    assert_eq!(bench.asked(1, true).await.seats_used, 1);
+    assert_eq!(bench.asked(1, false).await.seats_used, 0);
 }
 
 /// Everything is excepted for every account.
@@ -207,82 +215,6 @@ async fn facts_hold_the_exceptions_of_the_account() {
     );
 }
 
-async fn gate(bench: &Bench, feature: Option<FeatureKey>, limit: Option<LimitKey>) -> AccountFacts {
-    let facts = bench
-        .store
-        .gate_facts(session(1), account(1), feature.as_ref(), limit.as_ref());
-    facts.await.unwrap().unwrap()
-}
-
-/// An account on the pro plan with every exception.
-async fn excepted(name: &'static str) -> Bench {
-    let bench = bench(name).await;
-    bench.sign_up(1).await;
-    let pro = Bought {
-        plan: plan("pro"),
-        ..bought(1, 7)
-    };
-    bench.put(1, &Subscription::Active(pro)).await;
-    sqlx::raw_sql(EXCEPTIONS).execute(&bench.sql).await.unwrap();
-    bench
-}
-
-#[tokio::test]
-async fn the_gate_without_a_question_reads_no_catalog() {
-    let bench = excepted("gate_plain").await;
-    let facts = gate(&bench, None, None).await;
-    assert_eq!(facts.caller, bench.facts(1).await.caller);
-    assert_eq!(facts.standing, bench.facts(1).await.standing);
-    assert_eq!(plans(&facts), ["free", "pro"]);
-    assert!(
-        facts
-            .plans
-            .iter()
-            .all(|p| p.limits().is_empty() && p.features().is_empty())
-    );
-    assert_eq!(facts.overrides, Overrides::default());
-}
-
-#[tokio::test]
-async fn the_gate_reads_only_what_is_asked() {
-    let bench = excepted("gate_asked").await;
-    let facts = gate(&bench, Some(feature("sso")), None).await;
-    assert!(facts.plans.iter().all(|p| p.limits().is_empty()));
-    assert_eq!(in_plan(&facts, "pro").features(), [(feature("sso"), None)]);
-    assert_eq!(
-        (
-            facts.overrides.features().len(),
-            facts.overrides.limits().len()
-        ),
-        (1, 0)
-    );
-    assert!(facts.plan_billing.is_empty());
-
-    let facts = gate(&bench, None, Some(limit("max_users"))).await;
-    assert_eq!(
-        in_plan(&facts, "pro").limits(),
-        [(limit("max_users"), Some(25))]
-    );
-    assert!(in_plan(&facts, "pro").features().is_empty());
-    assert_eq!(
-        (
-            facts.overrides.features().len(),
-            facts.overrides.limits().len()
-        ),
-        (0, 1)
-    );
-    assert_eq!(facts.seats_used, 1);
-
-    let facts = gate(&bench, Some(feature("unknown")), Some(limit("unknown"))).await;
-    assert_eq!(plans(&facts), ["free", "pro"]);
-    assert!(
-        facts
-            .plans
-            .iter()
-            .all(|p| p.limits().is_empty() && p.features().is_empty())
-    );
-}
-
 fn feature(key: &str) -> FeatureKey {
     FeatureKey::parse(key).unwrap()
 }
@@ -291,23 +223,12 @@ fn limit(key: &str) -> LimitKey {
     LimitKey::parse(key).unwrap()
 }
 
-fn in_plan<'a>(facts: &'a AccountFacts, key: &str) -> &'a Plan {
-    let found = facts.plans.iter().find(|plan| plan.key().as_str() == key);
-    found.unwrap()
-}
-
-fn plans(facts: &AccountFacts) -> Vec<&str> {
-    let mut keys: Vec<_> = facts.plans.iter().map(|plan| plan.key().as_str()).collect();
-    keys.sort_unstable();
-    keys
-}
-
 #[tokio::test]
 async fn an_account_that_never_tried_stands_on_nothing() {
     let bench = bench("bare").await;
     bench.sign_up(1).await;
     let facts = bench.facts(1).await;
     assert_eq!(facts.standing, Standing::default());
-    assert_eq!(plans(&facts), ["free"]);
+    assert_eq!(facts.overrides, Overrides::default());
     bench.store.ping().await.unwrap();
 }

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod inbox;
+mod kept;
 mod people;
 mod plans;
 mod pool;

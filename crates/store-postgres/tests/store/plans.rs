@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 use tollgate_billing::Subscription;
-use tollgate_entitlements::{FeatureKey, LimitKey};
 use tollgate_use_cases::ports::{EventState, NewRefreshToken, Store};
 
 use crate::support::{
@@ -43,6 +42,13 @@ const CROWD: &str = "
     COMMIT;
     ANALYZE;";
 
+/// Read whole once by a store that begins to keep what they say.
+const KEPT: [&str; 3] = [
+    "account_feature_overrides",
+    "account_limit_overrides",
+    "complimentary_grants",
+];
+
 async fn scans(sql: &PgPool) -> BTreeMap<String, i64> {
     sqlx::query_as(
         "SELECT relname::text, seq_scan FROM pg_stat_user_tables
@@ -64,24 +70,13 @@ async fn ask_for_contacts(bench: &Bench) {
 
 async fn ask_everything(bench: &Bench, round: u8) {
     let store = &bench.store;
-    let (feature, limit) = (
-        FeatureKey::parse("sso").unwrap(),
-        LimitKey::parse("max_users").unwrap(),
-    );
     let gate = (session(1), account(1));
     store.caller(gate.0, gate.1).await.unwrap().unwrap();
     store.user(gate.0, gate.1).await.unwrap().unwrap();
-    store.account_facts(gate.0, gate.1).await.unwrap().unwrap();
-    store
-        .gate_facts(gate.0, gate.1, None, None)
-        .await
-        .unwrap()
-        .unwrap();
-    store
-        .gate_facts(gate.0, gate.1, Some(&feature), Some(&limit))
-        .await
-        .unwrap()
-        .unwrap();
+    for count_seats in [false, true] {
+        let facts = store.account_facts(gate.0, gate.1, count_seats);
+        facts.await.unwrap().unwrap();
+    }
     store.credentials(&email(1)).await.unwrap().unwrap();
     store.mailbox(user(1)).await.unwrap().unwrap();
     ask_for_contacts(bench).await;
@@ -152,11 +147,17 @@ async fn no_hot_question_reads_a_whole_table() {
         ask_everything(&bench, round).await;
     }
     bench.reconnect("plans_asking", "plans_after").await;
-    assert_eq!(scans(&bench.sql).await, before);
+    let after = scans(&bench.sql).await;
+    let allowed = |table: &str| before[table] + i64::from(KEPT.contains(&table));
+    let scanned: Vec<_> = after
+        .iter()
+        .filter(|(table, n)| **n > allowed(table))
+        .collect();
+    assert!(scanned.is_empty(), "{scanned:?}");
     // And it would have been seen.
     bench
         .run("SELECT pg_stat_force_next_flush() FROM users WHERE name = 'nobody'")
         .await;
     bench.run("SELECT pg_stat_force_next_flush()").await;
-    assert_ne!(scans(&bench.sql).await, before);
+    assert!(scans(&bench.sql).await["users"] > after["users"]);
 }

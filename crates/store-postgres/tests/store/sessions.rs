@@ -64,17 +64,10 @@ async fn a_session_says_nothing_about_an_account_its_person_has_left_or_never_jo
     bench.sign_up(2).await;
     let store = &bench.store;
     assert_eq!(store.caller(session(1), account(2)).await.unwrap(), None);
-    assert_eq!(
-        store.account_facts(session(1), account(2)).await.unwrap(),
-        None
-    );
-    assert_eq!(
-        store
-            .gate_facts(session(1), account(2), None, None)
-            .await
-            .unwrap(),
-        None
-    );
+    for count_seats in [false, true] {
+        let facts = store.account_facts(session(1), account(2), count_seats);
+        assert_eq!(facts.await.unwrap(), None);
+    }
     assert_eq!(store.user(session(1), account(2)).await.unwrap(), None);
 }
 

@@ -155,6 +155,11 @@ impl Bench {
         }
     }
 
+    /// What another node has: a store of its own on the same database.
+    pub(crate) async fn another(&self, name: &str) -> PostgresStore {
+        connect(&self.url, name).await
+    }
+
     pub(crate) async fn put(&self, n: u8, subscription: &Subscription) {
         let mut tx = self.begin().await;
         tx.put_subscription(account(n), subscription, now())
@@ -165,8 +170,14 @@ impl Bench {
 
     /// What is stored of account `n`, read through its own session.
     pub(crate) async fn facts(&self, n: u8) -> AccountFacts {
-        let facts = self.store.account_facts(session(n), account(n)).await;
-        facts.unwrap().unwrap()
+        self.asked(n, false).await
+    }
+
+    pub(crate) async fn asked(&self, n: u8, count_seats: bool) -> AccountFacts {
+        let facts = self
+            .store
+            .account_facts(session(n), account(n), count_seats);
+        facts.await.unwrap().unwrap()
     }
 
     pub(crate) async fn subscription(&self, n: u8) -> Option<Subscription> {

@@ -20,9 +20,9 @@ pub use payments::{
     NewCustomer, Payments, PaymentsError,
 };
 pub use store::{
-    AccountFacts, AccountRow, AddressProof, AuditEntry, Caller, Credentials, EventRecord,
-    EventState, InboxEntry, LockedAccount, Membership, NewRefreshToken, NewSession, NewUser,
-    OfferRow, OneTimeToken, PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow,
+    AccountFacts, AccountRow, AddressProof, AuditEntry, Caller, Catalog, CatalogPlan, Credentials,
+    EventRecord, EventState, InboxEntry, LockedAccount, Membership, NewRefreshToken, NewSession,
+    NewUser, OfferRow, OneTimeToken, PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow,
     Reservation, ReservationState, SessionRow, Sessions, Store, StoreError, Transaction, User,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};

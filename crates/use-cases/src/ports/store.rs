@@ -1,11 +1,11 @@
 //! Durable state. One [`Transaction`] is one decision; the questions on [`Store`] are one round trip.
 
-use std::fmt::Debug;
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use thiserror::Error;
 use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
-use tollgate_entitlements::{FeatureKey, LimitKey, Overrides, Plan};
+use tollgate_entitlements::{FeatureKey, Overrides, Plan};
 use tollgate_identity::{Purpose, Role, session::RefreshState};
 use tollgate_primitives::{
     AccountId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId,
@@ -51,15 +51,22 @@ pub struct Caller {
 pub struct AccountFacts {
     pub caller: Caller,
     pub standing: Standing,
-    /// The plans that `standing` can lead to: the subscription's, the grant's, the free one. With
-    /// every feature and limit, or only those asked for.
-    pub plans: Vec<Plan>,
-    /// How each of `plans` is sold; empty behind `/gate`.
-    pub plan_billing: Vec<PlanBilling>,
+    pub catalog: Arc<Catalog>,
     pub overrides: Overrides,
-    /// Members plus live invites; behind `/gate` counted only when a limit is asked for, else 0.
+    /// Members plus live invites; 0 where they were not to be counted.
     pub seats_used: u32,
     pub pending_kept_banner: bool,
+}
+
+/// Every plan, by its key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Catalog(pub BTreeMap<PlanKey, CatalogPlan>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogPlan {
+    pub plan: Plan,
+    /// `None` for a plan that is not sold.
+    pub billing: Option<PlanBilling>,
 }
 
 /// A person as `/auth/me` shows them.
@@ -326,20 +333,12 @@ pub trait Store: Debug + Send + Sync {
         account: AccountId,
     ) -> Result<Option<Caller>, StoreError>;
 
-    /// The facts behind `/billing/state`: plans whole.
+    /// `None` as for [`Store::caller`]. The catalog is as of the question, not older.
     async fn account_facts(
         &self,
         session: SessionId,
         account: AccountId,
-    ) -> Result<Option<AccountFacts>, StoreError>;
-
-    /// The facts behind `/gate`: plans and overrides hold only what is asked for.
-    async fn gate_facts(
-        &self,
-        session: SessionId,
-        account: AccountId,
-        feature: Option<&FeatureKey>,
-        limit: Option<&LimitKey>,
+        count_seats: bool,
     ) -> Result<Option<AccountFacts>, StoreError>;
 
     async fn user(
