@@ -2,6 +2,8 @@
 //! in the metrics. Addresses, tokens and query strings stay out of all of them.
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,13 +15,18 @@ use actix_web::{
     Error, HttpMessage,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue, InvalidHeaderValue},
+    },
     middleware::Next,
     web,
 };
+use metrics::{Counter, Histogram};
 use tokio::sync::Notify;
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
+use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,10 +36,7 @@ pub(crate) struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let id = request
-            .extensions()
-            .get::<RequestId>()
-            .map(ToString::to_string);
+        let id = request_id(request).map(tracing::field::display);
         tracing::info_span!("request", request_id = id, method = %request.method())
     }
 
@@ -87,28 +91,69 @@ pub(crate) async fn observe(
         .app_data::<web::Data<Underway>>()
         .map(|all| all.begin());
     let started = Instant::now();
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(ToString::to_string);
+    let id = request_id(&request).map(header_value);
     let mut response = next.call(request).await?;
-    if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+    if let Some(Ok(id)) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let route = response
-        .request()
-        .match_pattern()
-        .unwrap_or_else(|| "unmatched".to_owned());
-    let method = response.request().method().to_string();
+    let route = response.request().match_pattern();
+    let route = route.unwrap_or_else(|| "unmatched".to_owned());
+    let method = method_name(response.request().method());
     let status = response.status().as_u16();
     let took = started.elapsed();
-    metrics::counter!(
-        "http_requests_total",
-        "method" => method.clone(), "route" => route.clone(), "status" => status.to_string(),
-    )
-    .increment(1);
-    metrics::histogram!("http_request_duration_seconds", "method" => method, "route" => route.clone())
-        .record(took.as_secs_f64());
     tracing::info!(route, status, micros = took.as_micros(), "answered");
+    METERS.with_borrow_mut(|meters| {
+        let kind = (route, method, status);
+        let meter = meters.entry(kind).or_insert_with_key(Meter::new);
+        meter.answers.increment(1);
+        meter.seconds.record(took);
+    });
     Ok(response)
+}
+
+fn request_id(request: &ServiceRequest) -> Option<RequestId> {
+    request.extensions().get().copied()
+}
+
+fn header_value(id: RequestId) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut text = Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text))
+}
+
+/// Anybody may make up a method, and each would be a metric for good.
+fn method_name(method: &Method) -> &'static str {
+    const NAMED: [Method; 7] = [
+        Method::GET,
+        Method::POST,
+        Method::PATCH,
+        Method::PUT,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+    ];
+    NAMED
+        .iter()
+        .find(|named| *named == method)
+        .map_or("other", |named| named.as_str())
+}
+
+thread_local! {
+    /// By route, method and status. Asking the recorder for each answer costs more than counting it.
+    static METERS: RefCell<HashMap<(String, &'static str, u16), Meter>> = RefCell::default();
+}
+
+struct Meter {
+    answers: Counter,
+    seconds: Histogram,
+}
+
+impl Meter {
+    fn new((route, method, status): &(String, &'static str, u16)) -> Self {
+        Self {
+            answers: metrics::counter!("http_requests_total",
+                "method" => *method, "route" => route.clone(), "status" => status.to_string()),
+            seconds: metrics::histogram!("http_request_duration_seconds",
+                "method" => *method, "route" => route.clone()),
+        }
+    }
 }

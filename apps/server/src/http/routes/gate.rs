@@ -1,6 +1,10 @@
 //! The gate: a reverse proxy asks it before it lets a request through to the product.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{
+    HttpResponse, get,
+    http::header::{HeaderName, HeaderValue},
+    web,
+};
 use serde::Deserialize;
 use tollgate_entitlements::{FeatureKey, KeyInvalid, LimitKey};
 use tollgate_use_cases::{App, GateQuestion, pass_gate};
@@ -11,6 +15,12 @@ use crate::http::{
     caller::Signed,
     error::{ApiError, ErrorBody, FieldError},
 };
+
+const USER: HeaderName = HeaderName::from_static("x-tollgate-user");
+const ACCOUNT: HeaderName = HeaderName::from_static("x-tollgate-account");
+const ROLE: HeaderName = HeaderName::from_static("x-tollgate-role");
+const PLAN: HeaderName = HeaderName::from_static("x-tollgate-plan");
+const BASIS: HeaderName = HeaderName::from_static("x-tollgate-basis");
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -59,12 +69,13 @@ pub(crate) async fn gate(
 ) -> Result<HttpResponse, ApiError> {
     let passed = pass_gate(&app, &claims, &question(&params)?).await?;
     let caller = passed.caller;
+    let said = HeaderValue::from_static;
     Ok(HttpResponse::NoContent()
-        .insert_header(("x-tollgate-user", caller.user.to_string()))
-        .insert_header(("x-tollgate-account", caller.account.to_string()))
-        .insert_header(("x-tollgate-role", caller.role.as_str()))
-        .insert_header(("x-tollgate-plan", passed.plan.as_str()))
-        .insert_header(("x-tollgate-basis", passed.basis.as_str()))
+        .insert_header((USER, caller.user.to_string()))
+        .insert_header((ACCOUNT, caller.account.to_string()))
+        .insert_header((ROLE, said(caller.role.as_str())))
+        .insert_header((PLAN, passed.plan.as_str()))
+        .insert_header((BASIS, said(passed.basis.as_str())))
         .finish())
 }
 
