@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
-use tollgate_entitlements::{FeatureKey, LimitKey};
 use tollgate_identity::Purpose;
 use tollgate_primitives::{
     AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
@@ -368,16 +367,7 @@ impl Store for Shared {
         &self,
         _: SessionId,
         _: AccountId,
-    ) -> Result<Option<AccountFacts>, StoreError> {
-        unused()
-    }
-
-    async fn gate_facts(
-        &self,
-        _: SessionId,
-        _: AccountId,
-        _: Option<&FeatureKey>,
-        _: Option<&LimitKey>,
+        _: bool,
     ) -> Result<Option<AccountFacts>, StoreError> {
         unused()
     }
