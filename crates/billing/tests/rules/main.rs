@@ -7,6 +7,7 @@ mod given;
 mod lives;
 mod properties;
 mod purchases;
+mod shapes;
 mod shifted;
 mod small_scope;
 mod standings;

@@ -1,7 +1,7 @@
 //! The words by which statuses, intervals and ids leave this crate and are read again.
 
 use tollgate_billing::{
-    Customer, Interval, IntervalInvalid, PriceId, Status, StatusInvalid, SubscriptionId,
+    Basis, Customer, Interval, IntervalInvalid, PriceId, Status, StatusInvalid, SubscriptionId,
 };
 
 #[test]
@@ -23,6 +23,21 @@ fn each_status_is_read_from_the_word_it_is_written_as() {
         assert_eq!(Status::parse(word), Ok(status));
     }
     assert_eq!(Status::parse("Active"), Err(StatusInvalid));
+}
+
+#[test]
+fn each_basis_has_its_word() {
+    let bases = [
+        (Basis::Paid, "paid"),
+        (Basis::Trial, "trial"),
+        (Basis::Grace, "grace"),
+        (Basis::Complimentary, "complimentary"),
+        (Basis::Free, "free"),
+        (Basis::ReadOnly, "read_only"),
+    ];
+    for (basis, word) in bases {
+        assert_eq!(basis.as_str(), word);
+    }
 }
 
 #[test]
