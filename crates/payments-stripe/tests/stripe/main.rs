@@ -9,5 +9,6 @@ mod calls;
 mod events;
 mod faults;
 mod given;
+mod lives;
 mod recorded;
 mod signatures;
