@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tollgate::http::{ROUTES, Route, Who};
+use tollgate::http::{Port, ROUTES, Route, Who};
 use tollgate_primitives::Timestamp;
 use tollgate_sign_in_oidc::{AccessTokenSettings, Ed25519AccessTokens, KeySeed};
 use tollgate_use_cases::ports::{AccessClaims, AccessTokens as _};
@@ -58,6 +58,14 @@ async fn refused(
     let call = world.call(0, Method::POST, path).by(ada);
     let (status, code) = call.body(media_type, body.into()).send().await.refusal();
     format!("{status} {code}")
+}
+
+/// Where a route is answered.
+fn port(world: &World, route: &Route) -> String {
+    match route.port() {
+        Port::Public => world.url(0),
+        Port::Operator => world.ops_url(0),
+    }
 }
 
 #[test]
@@ -226,21 +234,17 @@ async fn bodies_of_the_wrong_size_or_kind_are_refused() {
 #[tokio::test]
 async fn another_method_is_answered_with_those_that_are_there() {
     let world = World::start().await;
-    for path in ROUTES
-        .iter()
-        .map(|route| route.path)
-        .collect::<BTreeSet<_>>()
-    {
-        let allowed: Vec<_> = ROUTES
-            .iter()
-            .filter(|route| route.path == path)
-            .map(|route| route.method)
-            .collect();
+    let paths: BTreeSet<_> = ROUTES.iter().map(|route| route.path).collect();
+    for path in paths {
+        let of_path: Vec<_> = ROUTES.iter().filter(|route| route.path == path).collect();
+        let allowed: Vec<_> = of_path.iter().map(|route| route.method).collect();
+        let port = port(&world, of_path[0]);
         for method in METHODS
             .into_iter()
             .filter(|method| !allowed.contains(method))
         {
-            let answer = world.call(0, Method::from_bytes(method.as_bytes()).unwrap(), path);
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let answer = world.fetch(method.clone(), &format!("{port}{path}"));
             let answer = answer.send().await;
             assert_eq!(
                 answer.refusal(),
@@ -259,7 +263,8 @@ async fn another_method_is_answered_with_those_that_are_there() {
             format!("/{path}"),
             path.to_uppercase(),
         ] {
-            let answer = world.call(0, Method::GET, &near).send().await;
+            let answer = world.fetch(Method::GET, &format!("{port}{near}"));
+            let answer = answer.send().await;
             assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{near}");
         }
     }
@@ -361,11 +366,12 @@ async fn t33_a_token_that_is_not_ours_opens_nothing() {
     let before = world.rows().await;
     for route in ROUTES
         .iter()
-        .filter(|route| matches!(route.who, Who::User | Who::Admin))
+        .filter(|route| matches!(route.who, Who::User | Who::Admin | Who::Super))
     {
         for (what, token) in forged(&world, &ada) {
             let method = Method::from_bytes(route.method.as_bytes()).unwrap();
-            let mut call = world.call(0, method, route.path).bearer(&token);
+            let url = format!("{}{}", port(&world, route), route.path);
+            let mut call = world.fetch(method, &url).bearer(&token);
             if route.path.ends_with("checkout-session") {
                 call = call.json(&monthly("pro", 1));
             }

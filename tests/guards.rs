@@ -3,7 +3,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tollgate::http::{ROUTES, Route, Who};
+use tollgate::http::{Port, ROUTES, Route, Who};
+use uuid::Uuid;
 
 use crate::world::{Answer, DAY, PASSWORD, Person, World, monthly};
 
@@ -34,7 +35,12 @@ fn body_of(route: &Route) -> Option<Value> {
 
 async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
     let method = Method::from_bytes(route.method.as_bytes()).unwrap();
-    let mut call = world.call(0, method, route.path);
+    let port = match route.port() {
+        Port::Public => world.url(0),
+        Port::Operator => world.ops_url(0),
+    };
+    let path = route.path.replace("{id}", &Uuid::nil().to_string());
+    let mut call = world.fetch(method, &format!("{port}{path}"));
     if route.path == "/api/v1/auth/login" {
         call = call.form(&[("username", "ada@example.com"), ("password", PASSWORD)]);
     }
@@ -47,7 +53,7 @@ async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
     if let Some(person) = person {
         call = match route.who {
             Who::RefreshToken => call.bearer(&person.refresh),
-            Who::Public | Who::User | Who::Admin | Who::Signature => call.by(person),
+            Who::Public | Who::User | Who::Admin | Who::Signature | Who::Super => call.by(person),
         };
     }
     call.send().await
@@ -85,7 +91,7 @@ async fn nobody_gets_in_without_a_token() {
         let answer = ask(&world, route, None).await;
         let expected = match route.who {
             Who::Public | Who::Signature => passing(route),
-            Who::User | Who::Admin | Who::RefreshToken => "not_authenticated",
+            Who::User | Who::Admin | Who::RefreshToken | Who::Super => "not_authenticated",
         };
         assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);
     }
@@ -110,6 +116,7 @@ async fn an_account_that_lost_access_reaches_all_but_the_product() {
         let answer = ask(&world, route, Some(&ada)).await;
         let expected = match route.path {
             _ if route.guards.active_subscription => "subscription_inactive",
+            _ if route.who == Who::Super => "super_admin_only",
             // This person's address is proven.
             "/api/v1/auth/email/send-verification" => "already_verified",
             _ => passing(route),
@@ -130,12 +137,16 @@ async fn whoever_did_not_prove_the_address_in_time_reaches_all_but_the_product()
         let answer = ask(&world, route, Some(&ada)).await;
         let expected = match route.path {
             _ if route.guards.verified_email => "email_not_verified",
+            _ if route.who == Who::Super => "super_admin_only",
             // This person has bought already.
             "/api/v1/billing/checkout-session" => "already_subscribed",
             _ => passing(route),
         };
         assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);
-        assert_eq!(answer.status == 403, route.guards.verified_email);
+        assert_eq!(
+            answer.status == 403,
+            route.guards.verified_email || route.who == Who::Super
+        );
     }
 }
 
@@ -152,16 +163,39 @@ async fn t97_the_operators_routes_are_not_on_the_public_port() {
       }
     }
     "#);
-    for path in [
+    let probes = [
         "/healthz",
         "/readyz",
         "/metrics",
-        "/admin/accounts",
-        "/api/v1/admin/jobs",
         "/api/v1",
-    ] {
+        "/api/v1/admin",
+    ];
+    for path in probes {
         let answer = world.call(0, Method::GET, path).send().await;
         assert_eq!((answer.status, &answer.text), (404, &random.text), "{path}");
+    }
+    let olga = world.operator().await;
+    for route in ROUTES.iter().filter(|route| route.port() == Port::Operator) {
+        let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+        let answer = world.call(0, method, route.path).by(&olga).send().await;
+        assert_eq!(
+            (answer.status, &answer.text),
+            (404, &random.text),
+            "{}",
+            route.path
+        );
+    }
+}
+
+#[tokio::test]
+async fn t97_what_is_public_is_not_on_the_operators_port() {
+    let world = World::start().await;
+    let olga = world.operator().await;
+    for route in ROUTES.iter().filter(|route| route.port() == Port::Public) {
+        let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+        let url = format!("{}{}", world.ops_url(0), route.path);
+        let answer = world.fetch(method, &url).by(&olga).send().await;
+        assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{url}");
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod world;
 
+mod admin;
 mod auth;
 mod bad_input;
 mod billing;

@@ -26,7 +26,7 @@ use tollgate_mailbox::Mailbox;
 use tollgate_primitives::Timestamp;
 use tollgate_stripe_sandbox::Sandbox;
 use tollgate_testkit::{Database, TestClock};
-use tollgate_use_cases::{ports::Clock, sync_plans};
+use tollgate_use_cases::{App, ports::Clock, sync_plans};
 
 pub(crate) use answer::{Answer, redacted};
 pub(crate) use call::Call;
@@ -179,6 +179,10 @@ impl World {
         self.tell_sandbox("webhooks", endpoint).await;
     }
 
+    pub(crate) fn app(&self) -> &App {
+        self.nodes[0].app()
+    }
+
     /// `http://host:port` of a node's API.
     pub(crate) fn url(&self, node: usize) -> String {
         self.nodes[node].url().unwrap()
@@ -190,11 +194,12 @@ impl World {
     }
 
     pub(crate) fn address(&self, node: usize) -> SocketAddr {
-        self.url(node)
-            .strip_prefix("http://")
-            .unwrap()
-            .parse()
-            .unwrap()
+        address(&self.url(node))
+    }
+
+    /// Of a node's port for the operator.
+    pub(crate) fn ops_address(&self, node: usize) -> SocketAddr {
+        address(&self.ops_url(node))
     }
 
     /// Ends a node as its process would end.
@@ -224,6 +229,12 @@ impl World {
     /// A call below `/api/v1` of the first node.
     pub(crate) fn post(&self, path: &str) -> Call {
         self.call(0, Method::POST, &format!("/api/v1{path}"))
+    }
+
+    /// A call of `operator` below `/api/v1/admin` of the first node.
+    pub(crate) fn admin(&self, operator: &Person, method: Method, path: &str) -> Call {
+        let url = format!("{}/api/v1/admin{path}", self.ops_url(0));
+        self.fetch(method, &url).by(operator)
     }
 
     /// Any call to any node.
@@ -298,6 +309,10 @@ impl World {
             .map(|mail| redacted(&format!("{}\n\n{}", mail.subject, mail.text.trim())))
             .collect()
     }
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.strip_prefix("http://").unwrap().parse().unwrap()
 }
 
 fn http_client() -> reqwest::Client {

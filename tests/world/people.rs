@@ -40,6 +40,18 @@ impl World {
         }
     }
 
+    /// Signs up an operator of the platform.
+    pub(crate) async fn operator(&self) -> Person {
+        let olga = self.person("Olga").await;
+        self.verify(&olga).await;
+        sqlx::query("UPDATE users SET is_super_admin = true WHERE email = $1")
+            .bind(&olga.email)
+            .execute(self.database.pool())
+            .await
+            .unwrap();
+        olga
+    }
+
     /// Signs `person` in again: access tokens live fifteen minutes.
     pub(crate) async fn sign_in(&self, person: &mut Person) {
         let body = json!({ "email": person.email, "password": PASSWORD });

@@ -83,7 +83,7 @@ impl Node {
         let app = Arc::new(wiring::app(config, shell, store)?);
         // Both are bound before either runs, so that an address in use leaves nothing behind.
         let ops_listening =
-            ops::listen(ops_bind, health.clone()).map(|(server, address)| Listening {
+            ops::listen(ops_bind, health.clone(), app.clone()).map(|(server, address)| Listening {
                 server,
                 address,
                 underway: Underway::default(),

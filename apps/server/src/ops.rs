@@ -1,5 +1,5 @@
-//! The operator's port: whether the process lives, whether it should get requests, and its metrics.
-//! On loopback unless told otherwise; nothing of it is ever on the API's port.
+//! The operator's port: whether the process lives, whether it should get requests, its metrics, and the
+//! operator's part of the API. On loopback unless told otherwise; nothing of it is ever on the API's port.
 
 use std::{
     fmt, io,
@@ -11,13 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{App, HttpResponse, HttpServer, dev::Server, http::header::ContentType, web};
+use actix_web::{
+    App as ActixApp, HttpResponse, HttpServer, dev::Server, http::header::ContentType, web,
+};
 use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 use tokio::time::timeout;
 use tollgate_store_postgres::PostgresStore;
-use tollgate_use_cases::ports::Store as _;
+use tollgate_use_cases::{App, ports::Store as _};
+
+use crate::http;
 
 /// A database that takes longer is as good as away.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -77,15 +81,21 @@ impl fmt::Display for NotReady {
 }
 
 /// Starts to listen. The server stops when its handle says so.
-pub(crate) fn listen(bind: SocketAddr, health: Arc<Health>) -> io::Result<(Server, SocketAddr)> {
+pub(crate) fn listen(
+    bind: SocketAddr,
+    health: Arc<Health>,
+    app: Arc<App>,
+) -> io::Result<(Server, SocketAddr)> {
     gauge!("tollgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let health = web::Data::from(health);
+    let app = web::Data::from(app);
     let server = HttpServer::new(move || {
-        App::new()
+        ActixApp::new()
             .app_data(web::Data::clone(&health))
             .route("/healthz", web::get().to(healthz))
             .route("/readyz", web::get().to(readyz))
             .route("/metrics", web::get().to(show_metrics))
+            .configure(|services| http::configure_operators(services, app.clone()))
     })
     .workers(1)
     .disable_signals()

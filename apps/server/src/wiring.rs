@@ -55,6 +55,7 @@ pub(crate) fn app(config: Config, shell: Shell, store: PostgresStore) -> anyhow:
     Ok(App {
         clock: shell.clock,
         entropy: shell.entropy,
+        operations: Arc::new(store.clone()),
         store: Arc::new(store),
         passwords: Arc::new(passwords(config.passwords)?),
         key: token.clone(),

@@ -34,6 +34,18 @@ pub(crate) async fn one(
         .map_err(unavailable(step))
 }
 
+/// Runs a statement that answers with any number of rows.
+pub(crate) async fn all(
+    connection: &impl ConnectionTrait,
+    step: &'static str,
+    statement: Statement,
+) -> Result<Vec<QueryResult>, StoreError> {
+    connection
+        .query_all_raw(statement)
+        .await
+        .map_err(unavailable(step))
+}
+
 /// Runs a statement and tells how many rows it changed.
 pub(crate) async fn execute(
     connection: &impl ConnectionTrait,

@@ -4,6 +4,7 @@
 //! Plain inserts and look-ups go through sea-orm's entities in `rows`; questions asked on every
 //! request and guarded statements are written by hand, because their plan is what matters.
 
+mod accounts;
 mod audit;
 mod catalog;
 mod columns;
@@ -11,10 +12,12 @@ mod facts;
 mod inbox;
 mod kept;
 mod one_time;
+mod operations;
 mod outbox;
 mod people;
 mod pool;
 mod purchases;
+mod queue;
 mod rows;
 mod sessions;
 mod store;

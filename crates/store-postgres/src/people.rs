@@ -9,7 +9,7 @@ use tollgate_use_cases::ports::{
 };
 
 use crate::{
-    columns::{Columns, Table, execute, one, statement, unavailable},
+    columns::{Columns, Table, all, execute, one, statement, unavailable},
     rows::{account, membership, user},
 };
 
@@ -121,10 +121,7 @@ pub(crate) async fn billing_contacts(
     account: AccountId,
 ) -> Result<Vec<UserId>, StoreError> {
     let asked = statement(BILLING_CONTACTS, [account.as_uuid().into()]);
-    let rows = connection
-        .query_all_raw(asked)
-        .await
-        .map_err(unavailable("find the billing contacts"))?;
+    let rows = all(connection, "find the billing contacts", asked).await?;
     rows.iter()
         .map(|row| Columns::new(row).take(Table("memberships"), "user_id"))
         .map(|id| id.map(UserId::from_uuid))

@@ -38,6 +38,10 @@ impl PostgresStore {
         })
     }
 
+    pub(crate) const fn database(&self) -> &DatabaseConnection {
+        &self.database
+    }
+
     /// How many connections there are, and how many of them are at rest; for metrics.
     #[must_use]
     pub fn connections(&self) -> (u32, usize) {

@@ -6,13 +6,13 @@ use tollgate_billing::Subscription;
 use tollgate_identity::Purpose;
 use tollgate_primitives::{AccountId, ReservationId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    AccountRow, AuditEntry, CheckoutSessionId, EventState, Job, LockedAccount, NewRefreshToken,
-    NewSession, NewUser, Notice, OneTimeToken, PasswordHash, Received, Reservation, Sessions,
-    StoreError, Transaction,
+    AccountRow, AuditEntry, CheckoutSessionId, EventState, Job, JobId, JobRecord, LockedAccount,
+    NewRefreshToken, NewSession, NewUser, Notice, OneTimeToken, PasswordHash, Received,
+    Reservation, Sessions, StoreError, Transaction,
 };
 
 use crate::{
-    audit, columns::unavailable, inbox, one_time, outbox, people, purchases, sessions,
+    audit, columns::unavailable, inbox, one_time, outbox, people, purchases, queue, sessions,
     subscriptions,
 };
 
@@ -154,6 +154,14 @@ impl Transaction for PostgresTransaction {
 
     async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError> {
         people::billing_contacts(&self.0, account).await
+    }
+
+    async fn lock_job(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
+        queue::lock(&self.0, id).await
+    }
+
+    async fn retry_job(&mut self, id: JobId) -> Result<(), StoreError> {
+        queue::retry(&self.0, id).await
     }
 
     async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError> {

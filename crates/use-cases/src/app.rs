@@ -10,8 +10,8 @@ use tollgate_primitives::{AccountId, PlanKey, SessionId, Timestamp, TokenId, Use
 use crate::{
     keyed::{Key, RefreshToken},
     ports::{
-        AccessClaims, AccessTokens, Clock, Entropy, Mailer, NewRefreshToken, NewSession, Passwords,
-        Payments, Store, Webhooks,
+        AccessClaims, AccessTokens, Clock, Entropy, Mailer, NewRefreshToken, NewSession,
+        Operations, Passwords, Payments, Store, Webhooks,
     },
 };
 
@@ -23,6 +23,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub store: Arc<dyn Store>,
+    pub operations: Arc<dyn Operations>,
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
     pub payments: Arc<dyn Payments>,

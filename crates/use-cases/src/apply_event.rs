@@ -29,6 +29,18 @@ pub enum Applied {
     NeedsRead,
 }
 
+impl Applied {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Now => "applied",
+            Self::Before => "applied_before",
+            Self::Ignored => "ignored",
+            Self::Parked => "parked",
+            Self::NeedsRead => "needs_read",
+        }
+    }
+}
+
 #[derive(Debug, Error)]
 pub enum ApplyError {
     #[error("no account has this customer yet")]
@@ -67,14 +79,25 @@ pub(crate) async fn apply_event(
     now: Timestamp,
 ) -> Result<Applied, ApplyError> {
     let mut tx = app.store.begin().await?;
+    let applied = apply_within(tx.as_mut(), notice, now).await?;
+    if applied != Applied::Before {
+        tx.commit().await?;
+    }
+    Ok(applied)
+}
+
+/// The same in a transaction that writes more; nothing of it holds before the commit.
+pub(crate) async fn apply_within(
+    tx: &mut dyn Transaction,
+    notice: &Notice,
+    now: Timestamp,
+) -> Result<Applied, ApplyError> {
     let received = tx.receive(notice, now).await?;
     if received.entry == InboxEntry::Done {
         return Ok(Applied::Before);
     }
     let verdict = judge(notice, received, now)?;
-    let applied = carry_out(tx.as_mut(), notice, verdict, now).await?;
-    tx.commit().await?;
-    Ok(applied)
+    Ok(carry_out(tx, notice, verdict, now).await?)
 }
 
 /// Applies `notice` after the provider was asked: what cannot be ordered against the answer is older

@@ -129,7 +129,7 @@ pub(crate) fn plan_of<'a>(access: &Access<'_>, facts: &'a AccountFacts) -> Cow<'
     }
 }
 
-fn plan_it_had(standing: &Standing) -> PlanKey {
+pub(crate) fn plan_it_had(standing: &Standing) -> PlanKey {
     match &standing.subscription {
         None | Some(Subscription::Free { .. }) => PlanKey::free(),
         Some(Subscription::Trialing(Trialing::Reverse { trial, .. })) => trial.plan.clone(),

@@ -90,6 +90,11 @@ impl<const LIMIT: usize> FromRequest for RawBody<LIMIT> {
     }
 }
 
+/// Whether the database takes `text`: no text of ours has a NUL.
+pub(crate) fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 fn read(
     request: &HttpRequest,
     payload: &mut Payload,

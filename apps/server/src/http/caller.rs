@@ -27,6 +27,10 @@ pub(crate) struct SignedIn(pub(crate) Caller);
 #[derive(Debug, Clone)]
 pub(crate) struct Admin(pub(crate) Caller);
 
+/// An operator of the platform, in a session that lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Super(pub(crate) Caller);
+
 /// Where the request came from, as a session remembers it.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin(pub(crate) Session);
@@ -45,13 +49,8 @@ impl FromRequest for SignedIn {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let claims = claims(request);
-        let app = app(request);
-        Box::pin(async move {
-            let claims = claims?;
-            let caller = app?.store.caller(claims.session, claims.account).await?;
-            caller.map(Self).ok_or_else(ApiError::session_ended)
-        })
+        let caller = caller(request);
+        Box::pin(async move { caller.await.map(Self) })
     }
 }
 
@@ -59,12 +58,28 @@ impl FromRequest for Admin {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let signed_in = SignedIn::from_request(request, payload);
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = caller(request);
         Box::pin(async move {
-            let SignedIn(caller) = signed_in.await?;
+            let caller = caller.await?;
             if !caller.role.is_admin_or_above() {
                 return Err(ApiError::role_required(Role::Admin));
+            }
+            Ok(Self(caller))
+        })
+    }
+}
+
+impl FromRequest for Super {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = caller(request);
+        Box::pin(async move {
+            let caller = caller.await?;
+            if !caller.is_super_admin {
+                return Err(ApiError::super_admin_only());
             }
             Ok(Self(caller))
         })
@@ -85,6 +100,16 @@ impl FromRequest for Origin {
             .peer_addr()
             .map(|peer| peer.ip().to_canonical().to_string());
         ready(Ok(Self(Session { user_agent, ip })))
+    }
+}
+
+fn caller(request: &HttpRequest) -> impl Future<Output = Result<Caller, ApiError>> + use<> {
+    let claims = claims(request);
+    let app = app(request);
+    async move {
+        let claims = claims?;
+        let caller = app?.store.caller(claims.session, claims.account).await?;
+        caller.ok_or_else(ApiError::session_ended)
     }
 }
 

@@ -14,8 +14,8 @@ use tollgate_entitlements::Refusal;
 use tollgate_identity::Role;
 use tollgate_use_cases::{
     BillingStateError, ChangePasswordError, CheckoutError, GateRefused, PortalError, RefreshError,
-    RegisterError, ResetPasswordError, SendVerificationError, SignInError, VerifyEmailError,
-    WebhookError,
+    RegisterError, ReplayError, ResetPasswordError, RetryJobError, SendVerificationError,
+    SignInError, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -202,6 +202,46 @@ impl ApiError {
             "This person has no password; sign in with one of the providers.",
         )
         .with("providers", json!(providers))
+    }
+
+    pub(crate) fn super_admin_only() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "super_admin_only",
+            "Sign in as an operator of the platform.",
+        )
+    }
+
+    pub(crate) fn invalid_cursor() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_cursor",
+            "Send the next_cursor of the page before, or none for the first page.",
+        )
+    }
+
+    pub(crate) fn event_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "event_not_found",
+            "There is no such event; it may be older than the inbox keeps them.",
+        )
+    }
+
+    pub(crate) fn job_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "job_not_found",
+            "There is no such job; it may be done already.",
+        )
+    }
+
+    pub(crate) fn account_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "account_not_found",
+            "There is no such account; look it up by name or address.",
+        )
     }
 
     fn unauthorized(code: &'static str, message: &str) -> Self {
@@ -622,6 +662,39 @@ impl From<WebhookError> for ApiError {
                 "The signature does not fit the body; check the endpoint's signing secret.",
             ),
             WebhookError::NotStored(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReplayError> for ApiError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Unknown => Self::event_not_found(),
+            ReplayError::AlreadyApplied => Self::new(
+                StatusCode::CONFLICT,
+                "already_applied",
+                "This event has done its work; there is nothing to try again.",
+            ),
+            ReplayError::NoProvider => Self::provider_not_configured(),
+            ReplayError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RetryJobError> for ApiError {
+    fn from(error: RetryJobError) -> Self {
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        match error {
+            RetryJobError::Unknown => Self::job_not_found(),
+            RetryJobError::NotFailed => conflict(
+                "job_not_failed",
+                "This job has not failed; it runs by itself when its time has come.",
+            ),
+            RetryJobError::Running => conflict(
+                "job_running",
+                "This job is running; look again in a moment.",
+            ),
+            RetryJobError::Store(error) => error.into(),
         }
     }
 }

@@ -13,6 +13,15 @@ pub enum Who {
     RefreshToken,
     /// Whoever can sign.
     Signature,
+    /// An operator of the platform, on the operator's port alone.
+    Super,
+}
+
+/// Where a route is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    Public,
+    Operator,
 }
 
 /// What else must hold before a route answers.
@@ -44,6 +53,18 @@ pub struct Route {
     pub guards: Guards,
 }
 
+impl Route {
+    #[must_use]
+    pub const fn port(&self) -> Port {
+        match self.who {
+            Who::Super => Port::Operator,
+            Who::Public | Who::User | Who::Admin | Who::RefreshToken | Who::Signature => {
+                Port::Public
+            }
+        }
+    }
+}
+
 const fn route(method: &'static str, path: &'static str, who: Who, guards: Guards) -> Route {
     Route {
         method,
@@ -51,6 +72,10 @@ const fn route(method: &'static str, path: &'static str, who: Who, guards: Guard
         who,
         guards,
     }
+}
+
+const fn operators(method: &'static str, path: &'static str) -> Route {
+    route(method, path, Who::Super, Guards::NONE)
 }
 
 /// The whole API. Sign-in, billing and shrinking stay open to an account that has lost access: they
@@ -127,13 +152,21 @@ pub const ROUTES: &[Route] = &[
         Guards::NONE,
     ),
     route("GET", "/api/v1/gate", Who::User, Guards::PRODUCT),
+    operators("GET", "/api/v1/admin/webhook-events"),
+    operators("GET", "/api/v1/admin/webhook-events/{id}"),
+    operators("POST", "/api/v1/admin/webhook-events/{id}/replay"),
+    operators("GET", "/api/v1/admin/jobs"),
+    operators("POST", "/api/v1/admin/jobs/{id}/retry"),
+    operators("GET", "/api/v1/admin/accounts"),
+    operators("GET", "/api/v1/admin/accounts/{id}"),
+    operators("GET", "/api/v1/admin/audit-log"),
 ];
 
-/// The methods that `path` answers.
-pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {
+/// The methods that `path` answers on `port`.
+pub(crate) fn methods_of(port: Port, path: &str) -> Vec<&'static str> {
     ROUTES
         .iter()
-        .filter(|route| leads_to(route.path, path))
+        .filter(|route| route.port() == port && leads_to(route.path, path))
         .map(|route| route.method)
         .collect()
 }

@@ -3,6 +3,7 @@
 
 mod body;
 mod caller;
+mod cursor;
 mod error;
 mod guards;
 mod observe;
@@ -19,10 +20,10 @@ use actix_web::{
 };
 use secrecy::SecretString;
 use tollgate_use_cases::App;
-use utoipa_actix_web::AppExt;
+use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
-pub use guards::{Guards, ROUTES, Route, Who};
+pub use guards::{Guards, Port, ROUTES, Route, Who};
 pub use observe::Underway;
 pub use openapi::openapi;
 
@@ -101,7 +102,30 @@ fn security_headers() -> DefaultHeaders {
 
 /// What no route answers: 405 with `Allow` where another method would be answered, else 404.
 async fn nothing_here(request: HttpRequest) -> HttpResponse {
-    ApiError::no_route(&guards::methods_of(request.path())).error_response()
+    no_route(Port::Public, &request)
+}
+
+fn no_route(port: Port, request: &HttpRequest) -> HttpResponse {
+    ApiError::no_route(&guards::methods_of(port, request.path())).error_response()
+}
+
+/// Puts the operator's part of the API on the server of the operator's port. The probes beside it are
+/// neither logged nor counted.
+pub(crate) fn configure_operators(services: &mut web::ServiceConfig, app: web::Data<App>) {
+    let scope = web::scope(routes::OPERATORS)
+        .app_data(app)
+        .configure(|services| routes::operators(&mut ServiceConfig::new(services)))
+        .default_service(web::to(nothing_for_operators))
+        .wrap(security_headers())
+        .wrap(middleware::from_fn(observe::observe))
+        .wrap(tracing_actix_web::TracingLogger::<observe::RequestSpan>::new());
+    services
+        .service(scope)
+        .default_service(web::to(nothing_for_operators));
+}
+
+async fn nothing_for_operators(request: HttpRequest) -> HttpResponse {
+    no_route(Port::Operator, &request)
 }
 
 /// The bearer token of a request, if it has one.

@@ -17,6 +17,10 @@ use crate::http::routes;
             Every refusal is `{\"detail\": {\"error\": code, \"message\": sentence, …}}`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
+    tags((
+        name = "operator",
+        description = "Answered on the operator's port alone (OPS_BIND), to operators of the platform."
+    )),
     modifiers(&BearerTokens)
 )]
 struct Document;
@@ -38,7 +42,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, document) = ActixApp::new()
         .into_utoipa_app()
         .openapi(Document::openapi())
-        .configure(routes::register)
+        .configure(routes::describe)
         .split_for_parts();
     document
 }

@@ -1,5 +1,6 @@
 use sea_orm::entity::prelude::*;
-use tollgate_use_cases::ports::{EventRecord, EventState, NoticeId, StoreError};
+use tollgate_billing::Stamp;
+use tollgate_use_cases::ports::{EventRecord, EventState, EventSummary, NoticeId, StoreError};
 
 use crate::columns::Table;
 
@@ -21,25 +22,41 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-const TABLE: Table = Table("webhook_events");
+pub(crate) const TABLE: Table = Table("webhook_events");
 
 pub(crate) fn from_row(row: Model) -> Result<EventRecord, StoreError> {
-    let error = || TABLE.present("last_error", row.last_error.clone());
-    let state = match row.status.as_str() {
-        "received" => EventState::Received,
-        "applied" => EventState::Applied,
-        "ignored" => EventState::Ignored,
-        "failed" => EventState::Failed { error: error()? },
-        "dead" => EventState::Dead { error: error()? },
-        other => return Err(TABLE.corrupt("status", format_args!("is {other}"))),
-    };
     Ok(EventRecord {
+        state: state(&row.status, row.last_error)?,
         id: NoticeId(row.id),
         body: row.body,
         received_at: TABLE.parse("received_at", row.received_at)?,
         attempts: TABLE.parse("attempts", row.attempts)?,
-        state,
     })
+}
+
+pub(crate) fn with_body(row: Model) -> Result<(EventSummary, String), StoreError> {
+    let summary = EventSummary {
+        state: state(&row.status, row.last_error)?,
+        id: NoticeId(row.id),
+        kind: row.r#type,
+        api_version: row.api_version,
+        stamp: Stamp::from_unix_seconds(row.created),
+        received_at: TABLE.parse("received_at", row.received_at)?,
+        attempts: TABLE.parse("attempts", row.attempts)?,
+    };
+    Ok((summary, row.body))
+}
+
+pub(crate) fn state(status: &str, last_error: Option<String>) -> Result<EventState, StoreError> {
+    let error = || TABLE.present("last_error", last_error);
+    match status {
+        "received" => Ok(EventState::Received),
+        "applied" => Ok(EventState::Applied),
+        "ignored" => Ok(EventState::Ignored),
+        "failed" => Ok(EventState::Failed { error: error()? }),
+        "dead" => Ok(EventState::Dead { error: error()? }),
+        other => Err(TABLE.corrupt("status", format_args!("is {other}"))),
+    }
 }
 
 /// `status` and `last_error`.

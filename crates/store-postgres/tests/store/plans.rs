@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 use tollgate_billing::Subscription;
-use tollgate_use_cases::ports::{EventState, NewRefreshToken, Store};
+use tollgate_use_cases::ports::{
+    AccountLookup, EventState, EventStatus, NewRefreshToken, Operations, Store,
+};
 
 use crate::support::{
     Bench, account, at, bench, bought, customer, described, email, hash, later, notice,
@@ -68,6 +70,27 @@ async fn ask_for_contacts(bench: &Bench) {
     assert!(!tx.billing_contacts(account(1)).await.unwrap().is_empty());
 }
 
+async fn ask_as_operator(bench: &Bench) {
+    let store = &bench.store;
+    for lookup in [
+        AccountLookup::All,
+        AccountLookup::Id(account(1)),
+        AccountLookup::Customer(customer(1)),
+        AccountLookup::Name("account".to_owned()),
+        AccountLookup::Email("person-1".to_owned()),
+    ] {
+        let found = store.accounts(&lookup, None).await.unwrap();
+        assert!(!found.items.is_empty(), "{lookup:?}");
+    }
+    store.account(account(1)).await.unwrap().unwrap();
+    store.audit_log(Some(account(1)), None).await.unwrap();
+    store.audit_log(None, None).await.unwrap();
+    for status in [None, Some(EventStatus::Applied), Some(EventStatus::Dead)] {
+        store.events(status, None).await.unwrap();
+    }
+    store.open_events().await.unwrap();
+}
+
 async fn ask_everything(bench: &Bench, round: u8) {
     let store = &bench.store;
     let gate = (session(1), account(1));
@@ -80,6 +103,7 @@ async fn ask_everything(bench: &Bench, round: u8) {
     store.credentials(&email(1)).await.unwrap().unwrap();
     store.mailbox(user(1)).await.unwrap().unwrap();
     ask_for_contacts(bench).await;
+    ask_as_operator(bench).await;
     store.customer(account(1)).await.unwrap().unwrap();
     let successor = NewRefreshToken {
         id: token(100 + round),

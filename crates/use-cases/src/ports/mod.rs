@@ -4,6 +4,7 @@ mod clock;
 mod entropy;
 mod jobs;
 mod mail;
+mod operations;
 mod passwords;
 mod payments;
 mod store;
@@ -14,6 +15,11 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use jobs::{Job, JobKind};
 pub use mail::{Mail, MailError, Mailer};
+pub use operations::{
+    AccountDetail, AccountLookup, AccountPosition, AccountSummary, AuditRecord, EventPosition,
+    EventStatus, EventStatusInvalid, EventSummary, JobId, JobRecord, JobState, JobStateInvalid,
+    Member, Members, OpenEvents, Operations, PAGE, Page,
+};
 pub use passwords::{PasswordHash, Passwords, PasswordsError, Verdict};
 pub use payments::{
     CatalogPrice, CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described,

@@ -12,7 +12,7 @@ use tollgate_primitives::{
     UserId,
 };
 
-use super::{CheckoutSessionId, Job, Notice, NoticeId, PasswordHash};
+use super::{CheckoutSessionId, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash};
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -589,6 +589,12 @@ pub trait Transaction: Debug + Send {
     async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError>;
 
     async fn audit(&mut self, entry: &AuditEntry, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Keeps workers off a job; `None` when there is none such, or it is done.
+    async fn lock_job(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError>;
+
+    /// Has a locked job run as soon as a worker is free, with all its attempts before it.
+    async fn retry_job(&mut self, id: JobId) -> Result<(), StoreError>;
 
     async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError>;
 

@@ -8,10 +8,10 @@ use tollgate_primitives::{
 };
 use tollgate_use_cases::ports::{
     AccountFacts, AccountRow, AddressProof, AuditEntry, Caller, CheckoutSessionId, Credentials,
-    EventRecord, EventState, InboxEntry, Job, LockedAccount, NewRefreshToken, NewSession, NewUser,
-    Notice, NoticeContent, NoticeId, OfferRow, OneTimeToken, PasswordHash, PasswordOwner,
-    PlanBilling, PublicPlan, Received, RefreshRow, Reservation, SessionRow, Sessions, Store,
-    StoreError, Transaction, User,
+    EventRecord, EventState, InboxEntry, Job, JobId, JobRecord, LockedAccount, NewRefreshToken,
+    NewSession, NewUser, Notice, NoticeContent, NoticeId, OfferRow, OneTimeToken, PasswordHash,
+    PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow, Reservation, SessionRow,
+    Sessions, Store, StoreError, Transaction, User,
 };
 
 use crate::{
@@ -264,6 +264,14 @@ impl Transaction for Open {
         _: ReservationId,
         _: Timestamp,
     ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn lock_job(&mut self, _: JobId) -> Result<Option<JobRecord>, StoreError> {
+        unused()
+    }
+
+    async fn retry_job(&mut self, _: JobId) -> Result<(), StoreError> {
         unused()
     }
 }

@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use tollgate_identity::Password;
-use tollgate_primitives::Timestamp;
+use tollgate_primitives::{AccountId, Timestamp};
 use tollgate_use_cases::ports::{
-    AccessClaims, AccessTokenInvalid, AccessTokens, Entropy, PasswordHash, Passwords,
-    PasswordsError, Verdict,
+    AccessClaims, AccessTokenInvalid, AccessTokens, AccountDetail, AccountLookup, AccountPosition,
+    AccountSummary, AuditRecord, Entropy, EventPosition, EventStatus, EventSummary, JobId,
+    JobRecord, JobState, NoticeId, OpenEvents, Operations, Page, PasswordHash, Passwords,
+    PasswordsError, StoreError, Verdict,
 };
 use uuid::Uuid;
 
@@ -47,6 +49,56 @@ impl Passwords for Unused {
         _: &Password,
         _: Option<&PasswordHash>,
     ) -> Result<Verdict, PasswordsError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Operations for Unused {
+    async fn events(
+        &self,
+        _: Option<EventStatus>,
+        _: Option<&EventPosition>,
+    ) -> Result<Page<EventSummary>, StoreError> {
+        unused()
+    }
+
+    async fn open_events(&self) -> Result<OpenEvents, StoreError> {
+        unused()
+    }
+
+    async fn stored_event(
+        &self,
+        _: &NoticeId,
+    ) -> Result<Option<(EventSummary, String)>, StoreError> {
+        unused()
+    }
+
+    async fn jobs(
+        &self,
+        _: Option<JobState>,
+        _: Option<JobId>,
+    ) -> Result<Page<JobRecord>, StoreError> {
+        unused()
+    }
+
+    async fn accounts(
+        &self,
+        _: &AccountLookup,
+        _: Option<&AccountPosition>,
+    ) -> Result<Page<AccountSummary>, StoreError> {
+        unused()
+    }
+
+    async fn account(&self, _: AccountId) -> Result<Option<AccountDetail>, StoreError> {
+        unused()
+    }
+
+    async fn audit_log(
+        &self,
+        _: Option<AccountId>,
+        _: Option<i64>,
+    ) -> Result<Page<AuditRecord>, StoreError> {
         unused()
     }
 }

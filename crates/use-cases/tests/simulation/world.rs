@@ -78,6 +78,7 @@ impl Shared {
             clock: shared.clone(),
             entropy: unused.clone(),
             store: shared.clone(),
+            operations: unused.clone(),
             passwords: unused.clone(),
             access_tokens: unused,
             payments: shared.clone(),

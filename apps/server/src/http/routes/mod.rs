@@ -1,20 +1,27 @@
 //! One file per part of the contract. What a route is called, takes and answers stands at its handler.
 
+mod accounts;
+mod audit_log;
 mod billing;
 mod config;
 mod devices;
 mod email;
 mod gate;
+mod jobs;
 mod judging;
 mod passwords;
 mod plans;
 mod register;
 mod sessions;
+mod webhook_events;
 mod webhooks;
 
 pub(crate) use judging::Judging;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
+
+/// Where the operator's routes are.
+pub(crate) const OPERATORS: &str = "/api/v1/admin";
 
 /// Registers the whole API; [`crate::http::ROUTES`] lists it with its guards.
 pub(crate) fn register(services: &mut ServiceConfig<'_>) {
@@ -42,4 +49,23 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(webhooks::stripe)
             .service(gate::gate),
     );
+}
+
+/// Registers the operator's part, for the operator's port alone.
+pub(crate) fn operators(services: &mut ServiceConfig<'_>) {
+    services
+        .service(webhook_events::list)
+        .service(webhook_events::show)
+        .service(webhook_events::replay)
+        .service(jobs::list)
+        .service(jobs::retry)
+        .service(accounts::find)
+        .service(accounts::show)
+        .service(audit_log::list);
+}
+
+/// Registers everything, for the description.
+pub(crate) fn describe(services: &mut ServiceConfig<'_>) {
+    register(services);
+    services.service(scope::scope(OPERATORS).configure(operators));
 }
