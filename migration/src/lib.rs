@@ -6,6 +6,7 @@ mod m20261120_000001_identity;
 mod m20261120_000002_catalog;
 mod m20261120_000003_billing;
 mod m20261120_000004_audit_log;
+mod m20261120_000005_inbox;
 mod m20261120_000009_operator;
 mod m20261120_000010_catalog_revision;
 mod m20261120_000011_one_time_tokens;
@@ -89,6 +90,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261120_000002_catalog.rs"),
         include_str!("m20261120_000003_billing.rs"),
         include_str!("m20261120_000004_audit_log.rs"),
+        include_str!("m20261120_000005_inbox.rs"),
         include_str!("m20261120_000009_operator.rs"),
         include_str!("m20261120_000010_catalog_revision.rs"),
         include_str!("m20261120_000011_one_time_tokens.rs"),
@@ -108,6 +110,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000002_catalog::Migration),
             Box::new(m20261120_000003_billing::Migration),
             Box::new(m20261120_000004_audit_log::Migration),
+            Box::new(m20261120_000005_inbox::Migration),
             Box::new(m20261120_000009_operator::Migration),
             Box::new(m20261120_000010_catalog_revision::Migration),
             Box::new(m20261120_000011_one_time_tokens::Migration),

@@ -160,9 +160,10 @@ async fn the_list_goes_on_where_the_page_before_ended() {
     let olga = world.operator().await;
     world
         .execute(
-            "INSERT INTO webhook_events (id, type, created, body, status, attempts, last_error, received_at)
+            "INSERT INTO webhook_events (id, type, created, body, status, attempts, last_error,
+                awaits_read_of, received_at)
              SELECT 'evt_' || n, 't', 0, '{}', s.status, 1, CASE s.status WHEN 'failed' THEN 'e' END,
-                timestamptz '2027-01-01Z' + n / 4 * interval '1 s'
+                CASE s.status WHEN 'received' THEN 'sub_1' END, timestamptz '2027-01-01Z' + n / 4 * interval '1 s'
              FROM generate_series(0, 119) n,
                 LATERAL (SELECT (array['applied', 'ignored', 'failed', 'received'])[n % 4 + 1]) s (status)",
         )

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollgate_stripe_sandbox::signature_header;
 use tollgate_testkit::burst;
 
-use crate::world::{DAY, Person, Setup, WEBHOOK_SECRET, World, monthly, raw_post, taken};
+use crate::world::{DAY, Person, SECOND, Setup, WEBHOOK_SECRET, World, monthly, raw_post, taken};
 
 const PATH: &str = "/api/v1/webhooks/stripe";
 const OLD_SECRET: &str = "whsec_vutsrqponmlkjihgfedcba9876543210";
@@ -338,6 +338,14 @@ async fn a_purchase_that_stripe_does_not_know_is_tried_again_and_not_dropped() {
     assert_eq!(world.standing(&ada).await, standing);
     let open = "SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL";
     assert_eq!(world.count(open).await, 1);
+    world.clock.advance(DAY * 3);
+    world
+        .execute("UPDATE graphile_worker._private_jobs SET run_at = now()")
+        .await;
+    world.drain().await;
+    assert_eq!(world.inbox(&event).await, "dead");
+    let waiting = "SELECT count(*) FROM graphile_worker._private_jobs";
+    assert_eq!(world.count(waiting).await, 0);
 }
 
 #[tokio::test]
@@ -414,7 +422,7 @@ async fn t79_every_order_of_the_events_of_a_purchase_ends_alike() {
 }
 
 /// Whether an event is of a type that can change anything here.
-fn world_cares(event: &Value) -> bool {
+pub(super) fn world_cares(event: &Value) -> bool {
     let kind = event["type"].as_str().unwrap();
     kind.starts_with("customer.subscription.")
         || kind.starts_with("checkout.session.")
@@ -424,7 +432,7 @@ fn world_cares(event: &Value) -> bool {
         )
 }
 
-async fn open_events(world: &World) -> i64 {
+pub(super) async fn open_events(world: &World) -> i64 {
     world
         .count("SELECT count(*) FROM webhook_events WHERE status NOT IN ('applied', 'ignored')")
         .await
@@ -461,6 +469,82 @@ async fn t79_two_snapshots_of_one_second_are_settled_by_asking_stripe() {
         state["subscription"]["cancel_at_period_end"], false,
         "{state}"
     );
+}
+
+/// The news `of` a subscription, told anew with `seats` and another id.
+fn with_seats(of: &Value, seats: u64) -> Value {
+    let mut event = of.clone();
+    event["id"] = json!(format!("evt_{}_{seats}", of["created"]));
+    event["data"]["object"]["items"]["data"][0]["quantity"] = json!(seats);
+    event
+}
+
+#[tokio::test]
+async fn one_read_answers_every_doubt_about_what_was_said_before_it() {
+    let world = World::start().await;
+    let ada = customer(&world).await;
+    let mut said = world.event("customer.subscription.updated").await;
+    assert!(said["created"].as_i64() < Some(world.now().unix_seconds()));
+    for seats in 7..10 {
+        world.deliver(&with_seats(&said, seats)).await.ok(200);
+        world.drain().await;
+        assert_eq!(world.inbox(&with_seats(&said, seats)).await, "applied");
+    }
+    assert_eq!(world.reads().await, 1);
+    said["created"] = json!(world.now().unix_seconds());
+    for seats in 10..12 {
+        world.deliver(&with_seats(&said, seats)).await.ok(200);
+    }
+    world.drain().await;
+    assert_eq!(open_events(&world).await, 0);
+    assert_eq!(world.reads().await, 2);
+    assert_eq!(world.standing(&ada).await, "active pro by paid");
+    let seats = "SELECT seat_limit FROM subscriptions";
+    assert_eq!(world.count(seats).await, 1);
+}
+
+#[tokio::test]
+async fn t79_of_fifty_changes_told_at_once_to_two_nodes_the_newest_stands() {
+    let world = Setup::default().two_nodes().start().await;
+    let ada = customer(&world).await;
+    let subscription = format!("subscriptions/{}", world.subscription(&ada).await);
+    let now = world.stripe(reqwest::Method::GET, &subscription, &[]).await;
+    let item = now["items"]["data"][0]["id"].as_str().unwrap();
+    for seats in 2..=51 {
+        world.advance(SECOND).await;
+        let seats = seats.to_string();
+        let form = [
+            ("items[0][id]", item),
+            ("items[0][quantity]", &seats),
+            ("proration_behavior", "none"),
+        ];
+        world
+            .stripe(reqwest::Method::POST, &subscription, &form)
+            .await;
+    }
+    let events = world.events().await;
+    let requests = events[events.len() - 50..]
+        .iter()
+        .enumerate()
+        .map(|(nth, event)| {
+            assert_eq!(event["type"], "customer.subscription.updated");
+            let body = event.to_string();
+            let signature = world.signature(&body);
+            let node = world.address(nth % 2);
+            (
+                node,
+                raw_post(node, PATH, &[("stripe-signature", &signature)], &body),
+            )
+        });
+    let replies = burst(requests.collect()).await.unwrap();
+    assert!(
+        replies.iter().all(|reply| reply.status == 200),
+        "{replies:?}"
+    );
+    world.drain().await;
+    assert_eq!(open_events(&world).await, 0);
+    let seats = "SELECT seat_limit FROM subscriptions";
+    assert_eq!(world.count(seats).await, 51);
 }
 
 #[tokio::test]

@@ -13,13 +13,48 @@ impl World {
 
     /// What Stripe remembers to have happened, oldest first.
     pub(crate) async fn events(&self) -> Vec<Value> {
-        let url = format!("{}/v1/events?limit=100", self.sandbox_url());
+        let mut newest_first = self.stripe_list("events").await;
+        newest_first.reverse();
+        newest_first
+    }
+
+    /// Every object of a list of Stripe's.
+    pub(crate) async fn stripe_list(&self, path: &str) -> Vec<Value> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let after = all.last().map(|last| last["id"].as_str().unwrap());
+            let after = after.map_or_else(String::new, |id| format!("&starting_after={id}"));
+            let page = format!("{path}?limit=100{after}");
+            let page = self.stripe(Method::GET, &page, &[]).await;
+            all.extend(page["data"].as_array().unwrap().iter().cloned());
+            if page["has_more"] == false {
+                return all;
+            }
+        }
+    }
+
+    /// A call of Stripe's API, as its dashboard or another program makes it.
+    pub(crate) async fn stripe(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Value {
+        let url = format!("{}/v1/{path}", self.sandbox_url());
         let call = self
-            .fetch(Method::GET, &url)
+            .fetch(method.clone(), &url)
             .bearer("sk_test_0123456789abcdef");
-        let list = call.send().await.ok(200);
-        let newest_first = list["data"].as_array().unwrap().clone();
-        newest_first.into_iter().rev().collect()
+        let call = if method == Method::GET {
+            call
+        } else {
+            call.form(form)
+        };
+        call.send().await.ok(200)
+    }
+
+    /// How often Stripe was asked how one subscription stands.
+    pub(crate) async fn reads(&self) -> usize {
+        let requests = self.ask_sandbox("requests").await;
+        let is_read = |request: &&Value| {
+            let path = request["path"].as_str().unwrap();
+            request["method"] == "GET" && path.starts_with("/v1/subscriptions/")
+        };
+        requests.as_array().unwrap().iter().filter(is_read).count()
     }
 
     /// The newest event of a type.

@@ -139,14 +139,14 @@ fn measured(runs: Vec<(Duration, Vec<Duration>)>) -> Option<Measured> {
 }
 
 /// One connection, one request at a time.
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     chunk: [u8; 16 * 1024],
     answer: Vec<u8>,
 }
 
 impl Connection {
-    fn open(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -155,6 +155,14 @@ impl Connection {
             chunk: [0; 16 * 1024],
             answer: Vec::new(),
         })
+    }
+
+    /// The body of the answer, where it is JSON.
+    pub(crate) fn ask(&mut self, request: &str) -> anyhow::Result<serde_json::Value> {
+        self.exchange(request.as_bytes())?;
+        let answer = str::from_utf8(&self.answer)?;
+        let (_, body) = answer.split_once("\r\n\r\n").context("no body")?;
+        serde_json::from_str(body).context("reading an answer")
     }
 
     fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ mod deliveries;
 mod load;
 mod memory;
 mod report;
+mod storm;
 mod subject;
 
 use std::{env, path::PathBuf, process::ExitCode, time::Duration};
@@ -48,6 +49,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Deliver ten thousand events in no order, a fifth of them twice, until all that follows is done
+    Storm(storm::Options),
     /// Send the requests on standard input, as the benchmark tells a child process of its own
     #[command(hide = true)]
     Load(Order),
@@ -55,14 +58,24 @@ enum Command {
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    if let Some(Command::Load(order)) = &options.command {
-        load::send_standard_input(order)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    log(&options.log)?;
-    let report = measure(&options)?;
-    report::print(&report.to_string());
-    Ok(if options.strict && !report.passed() {
+    let (report, passed) = match &options.command {
+        Some(Command::Load(order)) => {
+            load::send_standard_input(order)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Storm(storm)) => {
+            log(&options.log)?;
+            let report = storm::measure(storm)?;
+            (report.to_string(), report.passed())
+        }
+        None => {
+            log(&options.log)?;
+            let report = measure(&options)?;
+            (report.to_string(), report.passed())
+        }
+    };
+    report::print(&report);
+    Ok(if options.strict && !passed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
@@ -125,7 +138,7 @@ fn turn(
 }
 
 /// Cargo's target directory, in which this program lies.
-fn build_directory() -> anyhow::Result<PathBuf> {
+pub(crate) fn build_directory() -> anyhow::Result<PathBuf> {
     let program = env::current_exe().context("finding this program")?;
     let directory = program.ancestors().nth(2).context("leaving the profile")?;
     Ok(directory.to_owned())

@@ -100,7 +100,7 @@ pub(crate) fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-const fn verdict(is_reached: bool) -> &'static str {
+pub(crate) const fn verdict(is_reached: bool) -> &'static str {
     if is_reached { "PASS" } else { "FAIL" }
 }
 

@@ -111,7 +111,7 @@ impl Subject {
                 .deliveries
                 .by_ref()
                 .take(deliveries)
-                .map(|d| to_webhook(&d, now))
+                .map(|delivery| signed(&delivery.body, now))
                 .collect(),
         }
     }
@@ -159,7 +159,8 @@ fn to_baseline(
     post(&format!("/write/{event}/{customer}"), "", body)
 }
 
-fn to_webhook(Delivery { body, .. }: &Delivery, now: Timestamp) -> Vec<u8> {
+/// A delivery of `body`, signed at `now`.
+pub(crate) fn signed(body: &str, now: Timestamp) -> Vec<u8> {
     let signature = tollgate_stripe_sandbox::signature_header(
         WEBHOOK_SECRET,
         now.unix_seconds(),

@@ -219,6 +219,12 @@ impl Subscription {
         }
     }
 
+    /// Whether a purchase went through and has not ended.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        self.is_live_at_provider() && !matches!(self, Self::PendingPayment(_))
+    }
+
     /// The end of what stood behind it at the provider.
     #[must_use]
     pub const fn ended(&self) -> Option<&Ended> {

@@ -179,13 +179,10 @@ mod tests {
                 to: tollgate_primitives::UserId::from_uuid(id(1)),
                 ends_at: Timestamp::MAX,
             },
-            JobKind::RetryEvent {
-                event: event.clone(),
-            },
+            JobKind::RetryEvent { event },
             JobKind::ReadSubscription {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
-                event,
             },
             JobKind::ExpireCheckout {
                 session: CheckoutSessionId("cs_1".into()),

@@ -60,6 +60,14 @@ macro_rules! standing_source {
         concat!(
             " LEFT JOIN subscriptions s ON s.account_id = ",
             $account,
+            $crate::facts::grant_source!($account)
+        )
+    };
+}
+
+macro_rules! grant_source {
+    ($account:literal) => {
+        concat!(
             " LEFT JOIN complimentary_grants g ON g.account_id = ",
             $account,
             " AND g.ended_at IS NULL"
@@ -67,7 +75,7 @@ macro_rules! standing_source {
     };
 }
 
-pub(crate) use {standing_columns, standing_source};
+pub(crate) use {grant_source, standing_columns, standing_source};
 
 const CALLER: &str = concat!(
     "SELECT ",

@@ -104,7 +104,8 @@ fn events_of(status: Option<EventStatus>) -> String {
     let rows = PAGE + 1;
     let branch = |statuses: &str| {
         format!(
-            "(SELECT id, type, api_version, created, received_at, attempts, status, last_error \
+            "(SELECT id, type, api_version, created, received_at, attempts, status, last_error, \
+             awaits_read_of \
              FROM webhook_events WHERE status IN ({statuses}) AND (received_at, id) < ($1, $2) \
              ORDER BY received_at DESC, id DESC LIMIT {rows})"
         )
@@ -145,6 +146,7 @@ fn event_from_row(row: &QueryResult) -> Result<EventSummary, StoreError> {
         state: webhook_event::state(
             &columns.take::<String>(TABLE, "status")?,
             columns.take(TABLE, "last_error")?,
+            columns.take(TABLE, "awaits_read_of")?,
         )?,
     })
 }

@@ -10,7 +10,7 @@ use tollgate_use_cases::ports::{CheckoutSessionId, LockedAccount, Reservation, S
 
 use crate::{
     columns::{Columns, Table, execute, one, statement, unavailable},
-    facts::{standing_columns, standing_from_row, standing_source},
+    facts::{grant_source, standing_columns, standing_from_row},
     rows::{account, purchase_reservation},
 };
 
@@ -51,12 +51,14 @@ pub(crate) async fn customer(
 const LOCK: &str = "SELECT name, stripe_customer_id, is_test_cohort FROM accounts WHERE id = $1 \
                     FOR NO KEY UPDATE";
 
-/// A statement of its own: one that had waited for the lock would see the rest as it was before.
+/// A statement of its own: one that had waited for the lock would see the rest as it was before. The
+/// subscription is locked as well, because events change it without the account's lock.
 const LOCKED: &str = concat!(
-    "SELECT (SELECT count(*) FROM memberships c WHERE c.account_id = $1), ",
+    "WITH s AS (SELECT * FROM subscriptions WHERE account_id = $1 FOR NO KEY UPDATE) \
+     SELECT (SELECT count(*) FROM memberships c WHERE c.account_id = $1), ",
     standing_columns!(),
-    " FROM (SELECT) nothing",
-    standing_source!("$1")
+    " FROM (SELECT) nothing LEFT JOIN s ON true",
+    grant_source!("$1")
 );
 
 pub(crate) async fn lock_account(

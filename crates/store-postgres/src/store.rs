@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, TransactionTrait};
-use tollgate_billing::{Customer, Interval, PriceId, purchase::Offer};
+use tollgate_billing::{Customer, Interval, PriceId, SubscriptionId, purchase::Offer};
 use tollgate_identity::Purpose;
 use tollgate_primitives::{
     AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
 };
 use tollgate_use_cases::ports::{
-    AccountFacts, AddressProof, Caller, CheckoutSessionId, Credentials, EventRecord, EventState,
-    Job, NewRefreshToken, Notice, NoticeId, OfferRow, PasswordOwner, PlanBilling, PublicPlan,
-    RefreshRow, SessionRow, Sessions, Store, StoreError, Transaction, User,
+    AccountFacts, AddressProof, Awaiting, Caller, Change, CheckoutSessionId, Conclusion,
+    Credentials, EventRecord, EventState, Job, NewRefreshToken, Notice, NoticeId, OfferRow,
+    PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow, SessionRow, Sessions, Store,
+    StoreError, Transaction, User,
 };
 
 use crate::{
@@ -190,6 +191,20 @@ impl Store for PostgresStore {
         purchases::put_checkout(&self.database, reservation, session, url, expires_at).await
     }
 
+    async fn look_up(&self, notice: &Notice) -> Result<Received, StoreError> {
+        inbox::look_up(&self.database, notice).await
+    }
+
+    async fn conclude(
+        &self,
+        notice: &Notice,
+        state: &EventState,
+        change: Option<Change<'_>>,
+        now: Timestamp,
+    ) -> Result<Conclusion, StoreError> {
+        inbox::conclude(&self.database, notice, state, change, now).await
+    }
+
     async fn keep_event(
         &self,
         notice: &Notice,
@@ -198,11 +213,28 @@ impl Store for PostgresStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let transaction = self.database.begin().await.map_err(unavailable("begin"))?;
-        let kept = inbox::keep(&transaction, notice, state, now).await?;
-        if let Some(job) = job.filter(|_| kept) {
+        let kept = inbox::conclude(&transaction, notice, state, None, now).await?;
+        if let Some(job) = job.filter(|_| kept != Conclusion::Overtaken) {
             outbox::enqueue(&transaction, job).await?;
         }
         transaction.commit().await.map_err(unavailable("commit"))
+    }
+
+    async fn awaiting(
+        &self,
+        account: AccountId,
+        subscription: &SubscriptionId,
+    ) -> Result<Awaiting, StoreError> {
+        inbox::awaiting(&self.database, account, subscription).await
+    }
+
+    async fn put_off(
+        &self,
+        subscription: &SubscriptionId,
+        error: &str,
+        given_up: Timestamp,
+    ) -> Result<(Vec<NoticeId>, bool), StoreError> {
+        inbox::put_off(&self.database, subscription, error, given_up).await
     }
 
     async fn event(&self, id: &NoticeId) -> Result<Option<EventRecord>, StoreError> {

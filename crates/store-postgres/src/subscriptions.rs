@@ -2,6 +2,7 @@
 //! once more by a CHECK for each status, so that a row which is read here was allowed there.
 
 use sea_orm::{ConnectionTrait, Value, prelude::DateTimeUtc};
+use serde::Serialize;
 use tollgate_billing::{
     Bought, Ended, Interval, Meanwhile, PastDue, PendingPayment, Period, PriceId,
     ScheduledCancellation, Stamp, Subscription, SubscriptionId, Trial, Trialing, Unpaid,
@@ -23,27 +24,39 @@ macro_rules! state_columns {
     };
 }
 
-/// Inserts or replaces the state: `$1` the account, `$2` the moment, `$3` to `$19` the state.
-macro_rules! upsert {
+/// Inserts the state: `$1` the account, `$2` the moment, `$3` to `$19` the state.
+macro_rules! insert {
     () => {
         "INSERT INTO subscriptions AS s (account_id, created_at, updated_at, status, plan, \
          billing_interval, seat_limit, stripe_subscription_id, stripe_price_id, provider_stamp, \
          current_period_start, current_period_end, cancel_at, cancel_is_auto, trial_plan, \
          trial_start, trial_end, since, failed_attempt, ended_at) \
          VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-         $18, $19) \
-         ON CONFLICT (account_id) DO UPDATE SET (updated_at, status, plan, billing_interval, \
-         seat_limit, stripe_subscription_id, stripe_price_id, provider_stamp, \
-         current_period_start, current_period_end, cancel_at, cancel_is_auto, trial_plan, \
-         trial_start, trial_end, since, failed_attempt, ended_at) = ($2, $3, $4, $5, $6, $7, $8, \
-         $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+         $18, $19)"
     };
 }
 
-pub(crate) use {state_columns, upsert};
+/// Replaces the state, with the parameters of [`insert`].
+macro_rules! replace {
+    () => {
+        "(updated_at, status, plan, billing_interval, seat_limit, stripe_subscription_id, \
+         stripe_price_id, provider_stamp, current_period_start, current_period_end, cancel_at, \
+         cancel_is_auto, trial_plan, trial_start, trial_end, since, failed_attempt, ended_at, \
+         version) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+         $19, s.version + 1)"
+    };
+}
+
+pub(crate) use {insert, replace, state_columns};
+
+const UPSERT: &str = concat!(
+    insert!(),
+    " ON CONFLICT (account_id) DO UPDATE SET ",
+    replace!()
+);
 
 /// The state as it is stored: what a variant does not have is null.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct SubscriptionRow {
     pub(crate) status: String,
     plan: Option<String>,
@@ -90,7 +103,7 @@ impl SubscriptionRow {
         Ok(status.map(|status| Self { status, ..row }))
     }
 
-    /// What `$3` to `$19` of [`upsert`] stand for.
+    /// What `$3` to `$19` of [`insert`] stand for.
     pub(crate) fn into_values(self) -> [Value; 17] {
         [
             self.status.into(),
@@ -128,18 +141,13 @@ pub(crate) async fn put(
     subscription: &Subscription,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let values = upsert_values(account, subscription, now);
-    execute(
-        connection,
-        "store the subscription",
-        statement(upsert!(), values),
-    )
-    .await?;
+    let put = statement(UPSERT, values(account, subscription, now));
+    execute(connection, "store the subscription", put).await?;
     Ok(())
 }
 
-/// What the parameters of [`upsert`] stand for.
-pub(crate) fn upsert_values(
+/// What the parameters of [`insert`] and [`replace`] stand for.
+pub(crate) fn values(
     account: AccountId,
     subscription: &Subscription,
     now: Timestamp,

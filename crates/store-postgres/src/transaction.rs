@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
-use tollgate_billing::Subscription;
+use tollgate_billing::{Stamp, Subscription, SubscriptionId};
 use tollgate_identity::Purpose;
 use tollgate_primitives::{AccountId, ReservationId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    AccountRow, AuditEntry, CheckoutSessionId, EventState, Job, JobId, JobRecord, LockedAccount,
+    AccountRow, AuditEntry, Change, Conclusion, EventState, Job, JobId, JobRecord, LockedAccount,
     NewRefreshToken, NewSession, NewUser, Notice, OneTimeToken, PasswordHash, Received,
     Reservation, Sessions, StoreError, Transaction,
 };
@@ -134,18 +134,27 @@ impl Transaction for PostgresTransaction {
         purchases::close_reservation(&self.0, reservation, now).await
     }
 
-    async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError> {
-        inbox::receive(&self.0, notice, now).await
+    async fn receive(&mut self, notice: &Notice) -> Result<Received, StoreError> {
+        inbox::receive(&self.0, notice).await
     }
 
     async fn conclude(
         &mut self,
         notice: &Notice,
         state: &EventState,
-        change: Option<(AccountId, &Subscription)>,
+        change: Option<Change<'_>>,
         now: Timestamp,
-    ) -> Result<Option<CheckoutSessionId>, StoreError> {
+    ) -> Result<Conclusion, StoreError> {
         inbox::conclude(&self.0, notice, state, change, now).await
+    }
+
+    async fn note_read(
+        &mut self,
+        account: AccountId,
+        subscription: &SubscriptionId,
+        stamp: Stamp,
+    ) -> Result<(), StoreError> {
+        inbox::note_read(&self.0, account, subscription, stamp).await
     }
 
     async fn audit(&mut self, entry: &AuditEntry, now: Timestamp) -> Result<(), StoreError> {

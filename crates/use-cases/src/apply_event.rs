@@ -1,5 +1,5 @@
-//! One verified event becomes one change of one account, in one transaction: inbox, lock, decision,
-//! subscription, audit and outbox together.
+//! One verified event becomes one change of one account: inbox, subscription, audit and outbox
+//! together. It is judged by what was seen and written if that still holds, or else under a lock.
 
 use thiserror::Error;
 use tollgate_billing::{
@@ -10,8 +10,8 @@ use tollgate_primitives::{AccountId, JobKey, Timestamp, UserId};
 use crate::{
     App,
     ports::{
-        EventState, InboxEntry, Job, JobKind, Notice, NoticeContent, Received, StoreError,
-        Transaction,
+        Change, Conclusion, EventState, InboxEntry, Job, JobKind, Notice, NoticeContent, Received,
+        StoreError, Transaction, Version,
     },
 };
 
@@ -61,6 +61,8 @@ enum Verdict {
     },
     Change {
         account: AccountId,
+        /// Of the subscription that `next` follows.
+        version: Option<Version>,
         next: Option<Subscription>,
         effect: Option<Effect>,
     },
@@ -78,6 +80,9 @@ pub(crate) async fn apply_event(
     notice: &Notice,
     now: Timestamp,
 ) -> Result<Applied, ApplyError> {
+    if let Some(applied) = apply_unlocked(app, notice, now).await? {
+        return Ok(applied);
+    }
     let mut tx = app.store.begin().await?;
     let applied = apply_within(tx.as_mut(), notice, now).await?;
     if applied != Applied::Before {
@@ -92,12 +97,51 @@ pub(crate) async fn apply_within(
     notice: &Notice,
     now: Timestamp,
 ) -> Result<Applied, ApplyError> {
-    let received = tx.receive(notice, now).await?;
+    let received = tx.receive(notice).await?;
     if received.entry == InboxEntry::Done {
         return Ok(Applied::Before);
     }
-    let verdict = judge(notice, received, now)?;
+    let verdict = judge(notice, &received, now)?;
     Ok(carry_out(tx, notice, verdict, now).await?)
+}
+
+/// Most events only move a subscription that runs, or tell what is known. Judged without a lock, they
+/// are written in one statement, provided that the subscription is still as it was seen. `None` for all
+/// others.
+async fn apply_unlocked(
+    app: &App,
+    notice: &Notice,
+    now: Timestamp,
+) -> Result<Option<Applied>, StoreError> {
+    let received = app.store.look_up(notice).await?;
+    if received.entry == InboxEntry::Done {
+        return Ok(Some(Applied::Before));
+    }
+    let verdict = judge(notice, &received, now);
+    let (state, change, applied) = match &verdict {
+        Ok(Verdict::Ignore) => (EventState::Ignored, None, Applied::Ignored),
+        Ok(Verdict::Change {
+            account,
+            version,
+            next,
+            effect: None,
+        }) if next.is_none() || received.is_settled() => {
+            let change = as_change(*account, *version, next.as_ref());
+            (EventState::Applied, change, Applied::Now)
+        }
+        Ok(
+            Verdict::Change { .. }
+            | Verdict::Park { .. }
+            | Verdict::ClosePurchase
+            | Verdict::Read { .. },
+        )
+        | Err(_) => return Ok(None),
+    };
+    let conclusion = app.store.conclude(notice, &state, change, now).await?;
+    Ok(match conclusion {
+        Conclusion::Taken { .. } => Some(applied),
+        Conclusion::Overtaken => None,
+    })
 }
 
 /// Applies `notice` after the provider was asked: what cannot be ordered against the answer is older
@@ -108,20 +152,22 @@ pub(crate) async fn settle_event(
     now: Timestamp,
 ) -> Result<(), ApplyError> {
     let mut tx = app.store.begin().await?;
-    let received = tx.receive(notice, now).await?;
+    let received = tx.receive(notice).await?;
     if received.entry == InboxEntry::Done {
         return Ok(());
     }
-    let mut verdict = judge(notice, received, now)?;
+    let mut verdict = judge(notice, &received, now)?;
     if let Verdict::Read { account, .. } = verdict {
         verdict = Verdict::Change {
             account,
+            version: received.version,
             next: None,
             effect: None,
         };
     }
-    carry_out(tx.as_mut(), notice, verdict, now).await?;
-    tx.commit().await?;
+    if carry_out(tx.as_mut(), notice, verdict, now).await? != Applied::Before {
+        tx.commit().await?;
+    }
     Ok(())
 }
 
@@ -131,66 +177,77 @@ async fn carry_out(
     verdict: Verdict,
     now: Timestamp,
 ) -> Result<Applied, StoreError> {
-    match verdict {
-        Verdict::Ignore => {
-            tx.conclude(notice, &EventState::Ignored, None, now).await?;
-            Ok(Applied::Ignored)
-        }
-        Verdict::Park { reason } => {
-            tracing::error!(event = %notice.id, kind = notice.kind, reason, "an event was parked");
-            tx.conclude(notice, &EventState::Dead { error: reason }, None, now)
-                .await?;
-            Ok(Applied::Parked)
-        }
+    let (state, applied) = ending(notice, &verdict);
+    let change = match &verdict {
         Verdict::Change {
             account,
+            version,
             next,
-            effect,
-        } => {
-            let change = next.as_ref().map(|next| (account, next));
-            let open_page = tx
-                .conclude(notice, &EventState::Applied, change, now)
-                .await?;
-            // Paid as well, it would be a second subscription.
-            if let Some(session) = open_page {
-                let key = JobKey::new("expire-checkout", &session);
-                tx.enqueue(&Job::now(key, JobKind::ExpireCheckout { session }))
-                    .await?;
-            }
-            if let Some(effect) = effect {
-                for to in tx.billing_contacts(account).await? {
-                    tx.enqueue(&as_mail(notice, account, to, &effect)).await?;
-                }
-            }
-            Ok(Applied::Now)
+            ..
+        } => as_change(*account, *version, next.as_ref()),
+        Verdict::Ignore | Verdict::Park { .. } | Verdict::ClosePurchase | Verdict::Read { .. } => {
+            None
         }
-        Verdict::ClosePurchase => {
-            tx.conclude(notice, &EventState::Applied, None, now).await?;
-            Ok(Applied::Now)
+    };
+    let Conclusion::Taken { open_page } = tx.conclude(notice, &state, change, now).await? else {
+        return Ok(Applied::Before);
+    };
+    // Paid as well, it would be a second subscription.
+    if let Some(session) = open_page {
+        let key = JobKey::new("expire-checkout", &session);
+        tx.enqueue(&Job::now(key, JobKind::ExpireCheckout { session }))
+            .await?;
+    }
+    match verdict {
+        Verdict::Change {
+            account,
+            effect: Some(effect),
+            ..
+        } => {
+            for to in tx.billing_contacts(account).await? {
+                tx.enqueue(&as_mail(notice, account, to, &effect)).await?;
+            }
         }
         Verdict::Read {
             account,
             subscription,
-        } => {
-            tx.conclude(notice, &EventState::Received, None, now)
-                .await?;
-            let event = notice.id.clone();
-            let kind = JobKind::ReadSubscription {
-                account,
-                subscription,
-                event,
-            };
-            tx.enqueue(&Job::now(
-                JobKey::new("read-subscription", &notice.id),
-                kind,
-            ))
-            .await?;
-            Ok(Applied::NeedsRead)
+        } => tx.enqueue(&as_read(account, subscription)).await?,
+        Verdict::Change { effect: None, .. }
+        | Verdict::Ignore
+        | Verdict::Park { .. }
+        | Verdict::ClosePurchase => {}
+    }
+    Ok(applied)
+}
+
+fn as_change(
+    account: AccountId,
+    version: Option<Version>,
+    next: Option<&Subscription>,
+) -> Option<Change<'_>> {
+    next.map(|next| Change {
+        account,
+        version,
+        next,
+    })
+}
+
+fn ending(notice: &Notice, verdict: &Verdict) -> (EventState, Applied) {
+    match verdict {
+        Verdict::Ignore => (EventState::Ignored, Applied::Ignored),
+        Verdict::Park { reason } => {
+            tracing::error!(event = %notice.id, kind = notice.kind, reason, "an event was parked");
+            let error = reason.clone();
+            (EventState::Dead { error }, Applied::Parked)
+        }
+        Verdict::Change { .. } | Verdict::ClosePurchase => (EventState::Applied, Applied::Now),
+        Verdict::Read { subscription, .. } => {
+            (EventState::Awaits(subscription.clone()), Applied::NeedsRead)
         }
     }
 }
 
-fn judge(notice: &Notice, received: Received, now: Timestamp) -> Result<Verdict, ApplyError> {
+fn judge(notice: &Notice, received: &Received, now: Timestamp) -> Result<Verdict, ApplyError> {
     match &notice.content {
         NoticeContent::Irrelevant => Ok(Verdict::Ignore),
         NoticeContent::Unreadable { reason } => Ok(Verdict::Park {
@@ -205,9 +262,10 @@ fn judge(notice: &Notice, received: Received, now: Timestamp) -> Result<Verdict,
         NoticeContent::Subscription { described, .. } => {
             let (plan, interval) = received
                 .price
+                .clone()
                 .ok_or_else(|| ApplyError::UnknownPrice(described.price.to_string()))?;
             let event = Event::Observed(described.clone().in_catalog(plan, interval));
-            step(received.account, &described.subscription, &event, now)
+            step(received, &described.subscription, &event, now)
         }
         NoticeContent::PaymentFailed {
             subscription,
@@ -221,7 +279,7 @@ fn judge(notice: &Notice, received: Received, now: Timestamp) -> Result<Verdict,
                 next_attempt: *next_attempt,
                 stamp: notice.stamp,
             };
-            step(received.account, subscription, &event, now)
+            step(received, subscription, &event, now)
         }
         NoticeContent::PaymentSucceeded { subscription, .. } => {
             let (id, stamp) = (subscription.clone(), notice.stamp);
@@ -229,7 +287,7 @@ fn judge(notice: &Notice, received: Received, now: Timestamp) -> Result<Verdict,
                 subscription: id,
                 stamp,
             };
-            step(received.account, subscription, &event, now)
+            step(received, subscription, &event, now)
         }
         NoticeContent::TrialWillEnd {
             subscription,
@@ -241,38 +299,37 @@ fn judge(notice: &Notice, received: Received, now: Timestamp) -> Result<Verdict,
                 subscription: id,
                 ends_at,
             };
-            step(received.account, subscription, &event, now)
+            step(received, subscription, &event, now)
         }
     }
 }
 
 fn step(
-    account: Option<(AccountId, Option<Subscription>)>,
+    received: &Received,
     subscription: &SubscriptionId,
     event: &Event,
     now: Timestamp,
 ) -> Result<Verdict, ApplyError> {
-    let (account, current) = account.ok_or(ApplyError::UnknownCustomer)?;
-    Ok(match transition(current.as_ref(), event, now)? {
-        Outcome::Moved { next, effect } => Verdict::Change {
-            account,
-            next: Some(next),
-            effect,
-        },
-        Outcome::Noticed(effect) => Verdict::Change {
-            account,
-            next: None,
-            effect: Some(effect),
-        },
-        Outcome::AlreadyApplied => Verdict::Change {
-            account,
-            next: None,
-            effect: None,
-        },
-        Outcome::NeedsRead => Verdict::Read {
-            account,
-            subscription: subscription.clone(),
-        },
+    let (account, current) = received
+        .account
+        .as_ref()
+        .ok_or(ApplyError::UnknownCustomer)?;
+    let (next, effect) = match transition(current.as_ref(), event, now)? {
+        Outcome::Moved { next, effect } => (Some(next), effect),
+        Outcome::Noticed(effect) => (None, Some(effect)),
+        Outcome::AlreadyApplied => (None, None),
+        Outcome::NeedsRead => {
+            return Ok(Verdict::Read {
+                account: *account,
+                subscription: subscription.clone(),
+            });
+        }
+    };
+    Ok(Verdict::Change {
+        account: *account,
+        version: received.version,
+        next,
+        effect,
     })
 }
 
@@ -281,14 +338,17 @@ fn step(
 fn checkout_completed(
     customer: Option<&Customer>,
     subscription: Option<&SubscriptionId>,
-    received: Received,
+    received: &Received,
 ) -> Result<Verdict, ApplyError> {
     let (Some(_), Some(subscription)) = (customer, subscription) else {
         return Ok(Verdict::Park {
             reason: "a purchase without its subscription".to_owned(),
         });
     };
-    let (account, current) = received.account.ok_or(ApplyError::UnknownCustomer)?;
+    let (account, current) = received
+        .account
+        .as_ref()
+        .ok_or(ApplyError::UnknownCustomer)?;
     let is_linked = current
         .as_ref()
         .and_then(Subscription::bought)
@@ -297,10 +357,21 @@ fn checkout_completed(
         Verdict::ClosePurchase
     } else {
         Verdict::Read {
-            account,
+            account: *account,
             subscription: subscription.clone(),
         }
     })
+}
+
+/// One read answers every doubt that waits when it begins: enqueued again meanwhile, the job is one
+/// more, and finds out whether another read is needed.
+fn as_read(account: AccountId, subscription: SubscriptionId) -> Job {
+    let key = JobKey::new("read-subscription", &subscription);
+    let kind = JobKind::ReadSubscription {
+        account,
+        subscription,
+    };
+    Job::now(key, kind)
 }
 
 /// One mail is one job: a mailbox that refuses keeps no other from being told, or told once.

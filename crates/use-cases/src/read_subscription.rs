@@ -1,4 +1,4 @@
-//! An event could not be ordered against what is stored: the provider is asked how things stand now,
+//! Events could not be ordered against what is stored: the provider is asked how things stand now,
 //! outside any transaction, and its answer is applied under the lock.
 
 use serde_json::json;
@@ -9,7 +9,8 @@ use tollgate_primitives::{AccountId, Timestamp};
 use crate::{
     App,
     apply_event::{ApplyError, settle_event},
-    ports::{AuditEntry, Described, EventState, NoticeId, PaymentsError, StoreError},
+    ports::{AuditEntry, Described, Notice, PaymentsError, StoreError},
+    receive_webhook::keep_for_later,
 };
 
 #[derive(Debug, Error)]
@@ -26,43 +27,72 @@ pub enum ReadError {
     UnknownPrice(String),
     #[error(transparent)]
     Refused(#[from] Refused),
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
+    #[error("a stored event cannot be read any more")]
+    Event,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Reads the stored subscription first, then the one the event speaks of, and settles the event.
+/// Settles every event that waits for a read of `subscription`. One read does for all that wait when
+/// it begins, and for those of an earlier second whenever they arrive.
 pub(crate) async fn read_subscription(
     app: &App,
     account: AccountId,
     subscription: &SubscriptionId,
-    event: &NoticeId,
 ) -> Result<(), ReadError> {
-    let Some(record) = app.store.event(event).await? else {
-        return Ok(());
-    };
-    if matches!(record.state, EventState::Applied | EventState::Ignored) {
-        return Ok(());
+    loop {
+        let awaiting = app.store.awaiting(account, subscription).await?;
+        if awaiting.bodies.is_empty() {
+            return Ok(());
+        }
+        let notices = notices(app, &awaiting.bodies)?;
+        let is_answered = |notice: &Notice| awaiting.last_read > Some(notice.stamp);
+        if !notices.iter().all(is_answered) {
+            read_both(app, account, subscription).await?;
+        }
+        for notice in &notices {
+            settle_or_keep(app, notice).await?;
+        }
     }
+}
+
+fn notices(app: &App, bodies: &[String]) -> Result<Vec<Notice>, ReadError> {
+    let webhooks = app.webhooks.as_ref().ok_or(PaymentsError::NotConfigured)?;
+    let read = |body: &String| webhooks.read_stored(body).map_err(|_| ReadError::Event);
+    bodies.iter().map(read).collect()
+}
+
+/// The stored subscription first, then the one in doubt.
+async fn read_both(
+    app: &App,
+    account: AccountId,
+    subscription: &SubscriptionId,
+) -> Result<(), ReadError> {
     if let Some(stored) = stored(app, account).await?
         && let Some(bought) = stored.bought()
         && bought.subscription != *subscription
     {
         read_one(app, account, &bought.subscription).await?;
     }
-    if !read_one(app, account, subscription).await? {
-        return Err(ReadError::Unknown);
+    if read_one(app, account, subscription).await? {
+        Ok(())
+    } else {
+        Err(ReadError::Unknown)
     }
-    let Some(notice) = app
-        .webhooks
-        .as_ref()
-        .and_then(|w| w.read_stored(&record.body).ok())
-    else {
-        return Ok(());
-    };
-    settle_event(app, &notice, app.clock.now()).await?;
-    Ok(())
+}
+
+/// One event that cannot be settled is tried again by itself, and holds up no other.
+async fn settle_or_keep(app: &App, notice: &Notice) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    match settle_event(app, notice, now).await {
+        Ok(()) => Ok(()),
+        Err(ApplyError::Store(error)) => Err(error),
+        Err(
+            error @ (ApplyError::UnknownCustomer
+            | ApplyError::UnknownPrice(_)
+            | ApplyError::Refused(_)),
+        ) => keep_for_later(app, notice, &error, now).await,
+    }
 }
 
 async fn stored(app: &App, account: AccountId) -> Result<Option<Subscription>, StoreError> {
@@ -100,15 +130,17 @@ async fn read_one(
         return Err(ReadError::Overtaken);
     }
     let entry = audit_entry(account, &described);
+    let stamp = described.stamp;
     let read = Event::Read(described.in_catalog(plan, interval));
     match transition(locked.standing.subscription.as_ref(), &read, now)? {
         Outcome::Moved { next, .. } => {
             tx.put_subscription(account, &next, now).await?;
             tx.audit(&entry, now).await?;
-            tx.commit().await?;
         }
         Outcome::Noticed(_) | Outcome::AlreadyApplied | Outcome::NeedsRead => {}
     }
+    tx.note_read(account, subscription, stamp).await?;
+    tx.commit().await?;
     Ok(true)
 }
 

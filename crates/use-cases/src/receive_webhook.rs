@@ -50,7 +50,7 @@ pub async fn receive_webhook(
     }
 }
 
-async fn keep_for_later(
+pub(crate) async fn keep_for_later(
     app: &App,
     notice: &Notice,
     error: &ApplyError,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use tollgate_billing::SubscriptionId;
 use tollgate_primitives::JobKey;
 
 use crate::{
@@ -65,12 +66,32 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
         JobKind::ReadSubscription {
             account,
             subscription,
-            event,
-        } => match read_subscription(app, account, &subscription, &event).await {
+        } => match read_subscription(app, account, &subscription).await {
             Ok(()) => Ok(()),
-            Err(error) => give_up_or_fail(app, &event, error.into()).await,
+            Err(error) => put_off(app, &subscription, error).await,
         },
         JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
+    }
+}
+
+/// Notes with the events that wait for a read why they still do; after three days they become dead
+/// letters, and once none is left the job is over.
+async fn put_off(
+    app: &App,
+    subscription: &SubscriptionId,
+    error: ReadError,
+) -> Result<(), JobFailed> {
+    let given_up = app.clock.now().saturating_sub(EVENT_PATIENCE);
+    let error_text = error.to_string();
+    let put_off = app.store.put_off(subscription, &error_text, given_up);
+    let (dead, others_wait) = put_off.await?;
+    for event in dead {
+        tracing::error!(%event, error = error_text, "an event became a dead letter");
+    }
+    if others_wait {
+        Err(error.into())
+    } else {
+        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
 use sea_orm::entity::prelude::*;
-use tollgate_billing::Stamp;
+use tollgate_billing::{Stamp, SubscriptionId};
 use tollgate_use_cases::ports::{EventRecord, EventState, EventSummary, NoticeId, StoreError};
 
 use crate::columns::Table;
@@ -18,6 +18,7 @@ pub(crate) struct Model {
     pub attempts: i64,
     pub last_error: Option<String>,
     pub received_at: DateTimeUtc,
+    pub awaits_read_of: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -26,7 +27,7 @@ pub(crate) const TABLE: Table = Table("webhook_events");
 
 pub(crate) fn from_row(row: Model) -> Result<EventRecord, StoreError> {
     Ok(EventRecord {
-        state: state(&row.status, row.last_error)?,
+        state: state(&row.status, row.last_error, row.awaits_read_of)?,
         id: NoticeId(row.id),
         body: row.body,
         received_at: TABLE.parse("received_at", row.received_at)?,
@@ -36,7 +37,7 @@ pub(crate) fn from_row(row: Model) -> Result<EventRecord, StoreError> {
 
 pub(crate) fn with_body(row: Model) -> Result<(EventSummary, String), StoreError> {
     let summary = EventSummary {
-        state: state(&row.status, row.last_error)?,
+        state: state(&row.status, row.last_error, row.awaits_read_of)?,
         id: NoticeId(row.id),
         kind: row.r#type,
         api_version: row.api_version,
@@ -47,10 +48,17 @@ pub(crate) fn with_body(row: Model) -> Result<(EventSummary, String), StoreError
     Ok((summary, row.body))
 }
 
-pub(crate) fn state(status: &str, last_error: Option<String>) -> Result<EventState, StoreError> {
+pub(crate) fn state(
+    status: &str,
+    last_error: Option<String>,
+    awaits_read_of: Option<String>,
+) -> Result<EventState, StoreError> {
     let error = || TABLE.present("last_error", last_error);
     match status {
-        "received" => Ok(EventState::Received),
+        "received" => {
+            let awaited = TABLE.present("awaits_read_of", awaits_read_of)?;
+            Ok(EventState::Awaits(SubscriptionId::from(awaited)))
+        }
         "applied" => Ok(EventState::Applied),
         "ignored" => Ok(EventState::Ignored),
         "failed" => Ok(EventState::Failed { error: error()? }),
@@ -59,13 +67,13 @@ pub(crate) fn state(status: &str, last_error: Option<String>) -> Result<EventSta
     }
 }
 
-/// `status` and `last_error`.
-pub(crate) fn to_row(state: &EventState) -> (&'static str, Option<&str>) {
+/// `status`, `last_error` and `awaits_read_of`.
+pub(crate) fn to_row(state: &EventState) -> (&'static str, Option<&str>, Option<&str>) {
     match state {
-        EventState::Received => ("received", None),
-        EventState::Applied => ("applied", None),
-        EventState::Ignored => ("ignored", None),
-        EventState::Failed { error } => ("failed", Some(error)),
-        EventState::Dead { error } => ("dead", Some(error)),
+        EventState::Awaits(subscription) => ("received", None, Some(subscription.as_str())),
+        EventState::Applied => ("applied", None, None),
+        EventState::Ignored => ("ignored", None, None),
+        EventState::Failed { error } => ("failed", Some(error), None),
+        EventState::Dead { error } => ("dead", Some(error), None),
     }
 }

@@ -1,9 +1,10 @@
 use futures_util::future::join_all;
-use tollgate_billing::{Bought, Interval, PriceId, Subscription};
+use tollgate_billing::{Bought, Interval, PriceId, Stamp, Subscription, SubscriptionId};
 use tollgate_primitives::{Currency, JobKey, ReservationId};
 use tollgate_use_cases::ports::{
-    CheckoutSessionId, EventState, InboxEntry, Job, JobKind, Notice, NoticeContent, OfferRow,
-    Reservation, ReservationState, Store,
+    Change, CheckoutSessionId, Conclusion, EventState, InboxEntry, Job, JobKind, Notice,
+    NoticeContent, NoticeId, OfferRow, Received, Reservation, ReservationState, Store, Transaction,
+    Version,
 };
 use uuid::Uuid;
 
@@ -97,12 +98,36 @@ async fn conclude_as(
     change: Option<&Subscription>,
 ) -> Option<CheckoutSessionId> {
     let mut tx = bench.begin().await;
-    let received = tx.receive(notice, now()).await.unwrap();
+    let received = tx.receive(notice).await.unwrap();
     assert_eq!(received.entry, InboxEntry::Open);
-    let change = change.map(|subscription| (account(1), subscription));
-    let open_page = tx.conclude(notice, state, change, now()).await.unwrap();
+    let change = change.map(|next| change_to(next, received.version));
+    let conclusion = tx.conclude(notice, state, change, now()).await.unwrap();
     tx.commit().await.unwrap();
+    let Conclusion::Taken { open_page } = conclusion else {
+        panic!("{conclusion:?}");
+    };
     open_page
+}
+
+fn change_to(next: &Subscription, version: Option<Version>) -> Change<'_> {
+    Change {
+        account: account(1),
+        version,
+        next,
+    }
+}
+
+fn seats(subscription: Option<&Subscription>) -> u32 {
+    subscription.map_or(0, |found| found.bought().unwrap().seats)
+}
+
+/// With one seat more than `received` tells.
+fn one_seat_more(received: &Received) -> Subscription {
+    let found = received.account.as_ref().and_then(|(_, s)| s.as_ref());
+    Subscription::Active(Bought {
+        seats: seats(found) + 1,
+        ..bought(1, 7)
+    })
 }
 
 #[tokio::test]
@@ -111,12 +136,17 @@ async fn an_event_is_applied_with_its_subscription_its_purchase_and_one_audit_ro
     reserve(&bench, true).await;
     let event = notice("evt_1", described(1));
     let mut tx = bench.begin().await;
-    let received = tx.receive(&event, now()).await.unwrap();
-    assert_eq!(received.entry, InboxEntry::Open);
-    assert_eq!(received.account, Some((account(1), None)));
-    assert_eq!(received.price, Some((plan("starter"), Interval::Monthly)));
+    let received = tx.receive(&event).await.unwrap();
+    let unknown = Received {
+        entry: InboxEntry::Open,
+        account: Some((account(1), None)),
+        version: None,
+        is_buying: true,
+        price: Some((plan("starter"), Interval::Monthly)),
+    };
+    assert_eq!(received, unknown);
     let active = Subscription::Active(bought(1, 7));
-    let change = Some((account(1), &active));
+    let change = Some(change_to(&active, None));
     tx.conclude(&event, &EventState::Applied, change, now())
         .await
         .unwrap();
@@ -133,27 +163,31 @@ async fn an_event_is_applied_with_its_subscription_its_purchase_and_one_audit_ro
         (EventState::Applied, 1, event.body.clone())
     );
 
-    let mut tx = bench.begin().await;
-    let again = tx.receive(&event, at(1)).await.unwrap();
-    assert_eq!((again.entry, again.account), (InboxEntry::Done, None));
-    let next = tx
-        .receive(&notice("evt_2", described(1)), at(1))
-        .await
-        .unwrap();
-    assert_eq!(next.account, Some((account(1), Some(active))));
+    let known = Received {
+        entry: InboxEntry::Done,
+        account: Some((account(1), Some(active))),
+        version: Some(Version(0)),
+        is_buying: false,
+        ..unknown
+    };
+    assert_eq!(bench.store.look_up(&event).await.unwrap(), known);
+    assert_eq!(bench.begin().await.receive(&event).await.unwrap(), known);
+    let next = Received {
+        entry: InboxEntry::Open,
+        ..known
+    };
+    let event = notice("evt_2", described(1));
+    assert_eq!(bench.store.look_up(&event).await.unwrap(), next);
 }
 
 #[tokio::test]
 async fn an_event_about_nobody_we_know_locks_nothing() {
     let bench = buyer("nobody").await;
     let mut tx = bench.begin().await;
-    let stranger = tx
-        .receive(&notice("evt_1", described(9)), now())
-        .await
-        .unwrap();
+    let stranger = tx.receive(&notice("evt_1", described(9))).await.unwrap();
     assert_eq!((stranger.entry, stranger.account), (InboxEntry::Open, None));
     let irrelevant = notice("evt_2", NoticeContent::Irrelevant);
-    let received = tx.receive(&irrelevant, now()).await.unwrap();
+    let received = tx.receive(&irrelevant).await.unwrap();
     assert_eq!((received.account, received.price), (None, None));
     tx.conclude(&irrelevant, &EventState::Ignored, None, now())
         .await
@@ -169,10 +203,7 @@ async fn an_event_about_a_price_that_is_not_sold_any_more_finds_its_plan() {
     let bench = buyer("former_price_event").await;
     sell_starter_at(&bench, "price_starter_dearer").await;
     let mut tx = bench.begin().await;
-    let received = tx
-        .receive(&notice("evt_1", described(1)), now())
-        .await
-        .unwrap();
+    let received = tx.receive(&notice("evt_1", described(1))).await.unwrap();
     assert_eq!(received.price, Some((plan("starter"), Interval::Monthly)));
 }
 
@@ -195,11 +226,8 @@ async fn a_purchase_stays_open_until_the_event_of_its_page_is_applied() {
     reserve(&bench, true).await;
     let event = notice("evt_1", completed("cs_1"));
     let error = "no such price".to_owned();
-    for state in [
-        EventState::Received,
-        EventState::Dead { error },
-        EventState::Received,
-    ] {
+    let awaits = EventState::Awaits(bought(1, 7).subscription);
+    for state in [awaits.clone(), EventState::Dead { error }, awaits] {
         conclude_as(&bench, &event, &state, None).await;
         assert_eq!(open_purchases(&bench).await, 1, "{state:?}");
     }
@@ -304,73 +332,254 @@ async fn a_dead_event_can_be_delivered_once_more() {
     conclude(&bench, &event, None).await;
 }
 
+/// Runs `tries` of `run` at one moment, and answers in no order.
+async fn at_once<R: Future<Output: Send + 'static> + Send + 'static>(
+    tries: u32,
+    run: impl Fn(u32) -> R,
+) -> Vec<R::Output> {
+    let tries: Vec<_> = (0..tries).map(|nth| tokio::spawn(run(nth))).collect();
+    let done = join_all(tries).await.into_iter();
+    done.map(Result::unwrap).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_deliveries_of_one_event_apply_it_once() {
     let bench = buyer("same_event").await;
-    let tries = (0..50).map(|_| {
+    let applied = at_once(50, |_| {
         let store = bench.store.clone();
-        tokio::spawn(async move {
+        async move {
             let event = notice("evt_1", described(1));
             let mut tx = store.begin().await.unwrap();
-            let received = tx.receive(&event, now()).await.unwrap();
-            if received.entry == InboxEntry::Done {
-                return false;
+            let received = tx.receive(&event).await.unwrap();
+            let next = one_seat_more(&received);
+            let change = Some(change_to(&next, received.version));
+            let conclude = tx.conclude(&event, &EventState::Applied, change, now());
+            // The trail refuses what the event was done for before.
+            let is_taken = matches!(conclude.await, Ok(Conclusion::Taken { .. }));
+            if is_taken {
+                tx.commit().await.unwrap();
             }
-            let active = Subscription::Active(bought(1, 7));
-            let change = Some((account(1), &active));
-            tx.conclude(&event, &EventState::Applied, change, now())
-                .await
-                .unwrap();
-            tx.commit().await.unwrap();
-            true
-        })
+            is_taken
+        }
     });
-    let applied = join_all(tries)
-        .await
-        .into_iter()
-        .filter(|won| *won.as_ref().unwrap())
-        .count();
-    assert_eq!(applied, 1);
+    let applied = applied.await.into_iter().filter(|is_taken| *is_taken);
+    assert_eq!(applied.count(), 1);
+    assert_eq!(seats(bench.subscription(1).await.as_ref()), 1);
     assert_eq!(bench.count("audit_log").await, 1);
 }
 
-/// Each event adds a seat to what it found: a lost update would be a lost seat.
-async fn add_seats_at_once(bench: &Bench, events: u32) {
-    let tries = (0..events).map(|n| {
-        let store = bench.store.clone();
-        tokio::spawn(async move {
-            let event = notice(&format!("evt_seat_{n}"), described(1));
-            let mut tx = store.begin().await.unwrap();
-            let received = tx.receive(&event, now()).await.unwrap();
-            let (account, found) = received.account.unwrap();
-            let seats = found
-                .and_then(|found| Some(found.bought()?.seats))
-                .unwrap_or(0)
-                + 1;
-            let next = Subscription::Active(Bought {
-                seats,
-                ..bought(1, 7)
-            });
-            tx.conclude(&event, &EventState::Applied, Some((account, &next)), now())
-                .await
-                .unwrap();
-            tx.commit().await.unwrap();
-        })
-    });
-    for done in join_all(tries).await {
-        done.unwrap();
+/// Adds a seat to what it finds, as often as it is overtaken: a lost update would be a lost seat.
+async fn add_a_seat_unlocked(store: &impl Store, event: &Notice) -> Conclusion {
+    loop {
+        let received = store.look_up(event).await.unwrap();
+        if received.entry == InboxEntry::Done {
+            return Conclusion::Overtaken;
+        }
+        let next = one_seat_more(&received);
+        let change = Some(change_to(&next, received.version));
+        let conclude = store.conclude(event, &EventState::Applied, change, now());
+        if let taken @ Conclusion::Taken { .. } = conclude.await.unwrap() {
+            return taken;
+        }
     }
+}
+
+async fn add_a_seat_locked(mut tx: Box<dyn Transaction>, event: &Notice) {
+    let received = tx.receive(event).await.unwrap();
+    let next = one_seat_more(&received);
+    let change = Some(change_to(&next, received.version));
+    let conclude = tx.conclude(event, &EventState::Applied, change, now());
+    assert_ne!(conclude.await.unwrap(), Conclusion::Overtaken);
+    tx.commit().await.unwrap();
+}
+
+/// As a decision that is no event's.
+async fn add_a_seat_of_the_account(mut tx: Box<dyn Transaction>) {
+    let locked = tx.lock_account(account(1)).await.unwrap().unwrap();
+    let next = Subscription::Active(Bought {
+        seats: seats(locked.standing.subscription.as_ref()) + 1,
+        ..bought(1, 7)
+    });
+    tx.put_subscription(account(1), &next, now()).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_update_is_lost_among_events_of_one_account_at_once() {
     let bench = buyer("lost_update").await;
-    add_seats_at_once(&bench, 24).await;
-    let found = bench.subscription(1).await.unwrap();
-    assert_eq!(found.bought().unwrap().seats, 24);
-    bench.run("DELETE FROM webhook_events").await;
-    add_seats_at_once(&bench, 50).await;
-    let found = bench.subscription(1).await.unwrap();
-    assert_eq!(found.bought().unwrap().seats, 74);
-    assert_eq!(bench.count("audit_log").await, 74);
+    at_once(50, |nth| {
+        let store = bench.store.clone();
+        let event = notice(&format!("evt_{nth}"), described(1));
+        async move { add_a_seat_locked(store.begin().await.unwrap(), &event).await }
+    })
+    .await;
+    assert_eq!(seats(bench.subscription(1).await.as_ref()), 50);
+    assert_eq!(bench.count("audit_log").await, 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_update_is_lost_between_those_who_lock_and_those_who_do_not() {
+    let bench = buyer("lost_unlocked").await;
+    bench.put(1, &Subscription::Active(bought(1, 7))).await;
+    at_once(60, |nth| {
+        let store = bench.store.clone();
+        let event = notice(&format!("evt_{nth}"), described(1));
+        async move {
+            match nth % 3 {
+                0 => add_a_seat_locked(store.begin().await.unwrap(), &event).await,
+                1 => add_a_seat_of_the_account(store.begin().await.unwrap()).await,
+                _ => {
+                    let taken = Conclusion::Taken { open_page: None };
+                    assert_eq!(add_a_seat_unlocked(&store, &event).await, taken);
+                }
+            }
+        }
+    })
+    .await;
+    assert_eq!(seats(bench.subscription(1).await.as_ref()), 3 + 60);
+    assert_eq!(bench.count("audit_log").await, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_deliveries_of_one_event_without_a_lock_apply_it_once() {
+    let bench = buyer("same_unlocked").await;
+    bench.put(1, &Subscription::Active(bought(1, 7))).await;
+    let conclusions = at_once(50, |_| {
+        let store = bench.store.clone();
+        async move { add_a_seat_unlocked(&store, &notice("evt_1", described(1))).await }
+    });
+    let taken = Conclusion::Taken { open_page: None };
+    let conclusions = conclusions.await.into_iter();
+    assert_eq!(conclusions.filter(|done| *done == taken).count(), 1);
+    assert_eq!(seats(bench.subscription(1).await.as_ref()), 4);
+    assert_eq!(bench.count("audit_log").await, 1);
+}
+
+#[tokio::test]
+async fn what_changed_since_it_was_seen_is_not_written_over() {
+    let bench = buyer("overtaken").await;
+    let active = Subscription::Active(bought(1, 7));
+    bench.put(1, &active).await;
+    let event = notice("evt_1", described(1));
+    let seen = bench.store.look_up(&event).await.unwrap();
+    bench.put(1, &Subscription::Paused(bought(1, 7))).await;
+    let change = Some(change_to(&active, seen.version));
+    let conclude = bench
+        .store
+        .conclude(&event, &EventState::Applied, change, now());
+    assert_eq!(conclude.await.unwrap(), Conclusion::Overtaken);
+    assert_eq!(
+        bench.subscription(1).await,
+        Some(Subscription::Paused(bought(1, 7)))
+    );
+    assert_eq!(bench.store.event(&event.id).await.unwrap(), None);
+    assert_eq!(bench.count("audit_log").await, 0);
+}
+
+#[tokio::test]
+async fn an_event_that_was_done_changes_nothing_even_at_the_right_version() {
+    let bench = buyer("done_before").await;
+    let active = Subscription::Active(bought(1, 7));
+    bench.put(1, &active).await;
+    let event = notice("evt_1", described(1));
+    conclude(&bench, &event, None).await;
+    let seen = bench.store.look_up(&event).await.unwrap();
+    assert_eq!(seen.entry, InboxEntry::Done);
+    let paused = Subscription::Paused(bought(1, 7));
+    let change = Some(change_to(&paused, seen.version));
+    let again = bench
+        .store
+        .conclude(&event, &EventState::Applied, change, now());
+    again.await.unwrap_err();
+    assert_eq!(bench.subscription(1).await, Some(active));
+    let without_change = bench
+        .store
+        .conclude(&event, &EventState::Ignored, None, now());
+    assert_eq!(without_change.await.unwrap(), Conclusion::Overtaken);
+    let stored = bench.store.event(&event.id).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.attempts), (EventState::Applied, 1));
+}
+
+async fn wait_for_a_read(bench: &Bench, id: &str, received: i64) -> NoticeId {
+    let event = notice(id, described(1));
+    let awaits = EventState::Awaits(bought(1, 7).subscription);
+    let conclude = bench.store.conclude(&event, &awaits, None, at(received));
+    let taken = Conclusion::Taken { open_page: None };
+    assert_eq!(conclude.await.unwrap(), taken);
+    event.id
+}
+
+async fn awaiting(bench: &Bench, subscription: &SubscriptionId) -> (usize, Option<i64>) {
+    let found = bench.store.awaiting(account(1), subscription).await;
+    let found = found.unwrap();
+    (found.bodies.len(), found.last_read.map(Stamp::unix_seconds))
+}
+
+#[tokio::test]
+async fn events_wait_under_the_subscription_that_is_to_be_read() {
+    let bench = buyer("awaiting").await;
+    let subscription = bought(1, 7).subscription;
+    assert_eq!(awaiting(&bench, &subscription).await, (0, None));
+    wait_for_a_read(&bench, "evt_1", 0).await;
+    wait_for_a_read(&bench, "evt_2", 0).await;
+    assert_eq!(awaiting(&bench, &subscription).await, (2, None));
+    assert_eq!(awaiting(&bench, &bought(2, 7).subscription).await.0, 0);
+    bench.put(1, &Subscription::Active(bought(1, 7))).await;
+    for (stamp, known) in [(7, 7), (9, 9), (8, 9)] {
+        let mut tx = bench.begin().await;
+        tx.note_read(account(1), &subscription, Stamp::from_unix_seconds(stamp))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(awaiting(&bench, &subscription).await, (2, Some(known)));
+    }
+    bench.put(1, &Subscription::Active(bought(2, 7))).await;
+    assert_eq!(awaiting(&bench, &subscription).await, (2, None));
+    conclude(&bench, &notice("evt_1", described(1)), None).await;
+    assert_eq!(awaiting(&bench, &subscription).await.0, 1);
+}
+
+#[tokio::test]
+async fn a_read_that_failed_is_told_with_the_events_until_they_are_given_up() {
+    let bench = buyer("put_off").await;
+    let subscription = bought(1, 7).subscription;
+    let old = wait_for_a_read(&bench, "evt_old", 0).await;
+    let young = wait_for_a_read(&bench, "evt_young", 60).await;
+    let put_off = bench.store.put_off(&subscription, "no answer", at(30));
+    assert_eq!(put_off.await.unwrap(), (vec![old.clone()], true));
+    let error = "no answer".to_owned();
+    for (id, state) in [
+        (
+            old,
+            EventState::Dead {
+                error: error.clone(),
+            },
+        ),
+        (young.clone(), EventState::Failed { error }),
+    ] {
+        let stored = bench.store.event(&id).await.unwrap().unwrap();
+        assert_eq!((stored.state, stored.attempts), (state, 2));
+    }
+    assert_eq!(awaiting(&bench, &subscription).await.0, 1);
+    let put_off = bench.store.put_off(&subscription, "no answer", at(90));
+    assert_eq!(put_off.await.unwrap(), (vec![young], false));
+    let put_off = bench.store.put_off(&subscription, "no answer", at(90));
+    assert_eq!(put_off.await.unwrap(), (Vec::new(), false));
+}
+
+#[tokio::test]
+async fn an_event_that_is_in_no_state_is_refused() {
+    let bench = buyer("broken_events").await;
+    wait_for_a_read(&bench, "evt_1", 0).await;
+    for (change, check) in [
+        ("status = 'lost'", "webhook_events_status"),
+        ("attempts = 0", "webhook_events_attempts"),
+        ("last_error = 'why'", "webhook_events_error"),
+        ("status = 'failed'", "webhook_events_error"),
+        ("status = 'applied'", "webhook_events_awaits_read_of"),
+        ("awaits_read_of = NULL", "webhook_events_awaits_read_of"),
+    ] {
+        let update = format!("UPDATE webhook_events SET {change}");
+        assert_eq!(bench.refused_by(&update).await, check, "{change}");
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::PgPool;
 use tollgate_billing::Subscription;
 use tollgate_use_cases::ports::{
-    AccountLookup, EventState, EventStatus, NewRefreshToken, Operations, Store,
+    AccountLookup, Change, EventState, EventStatus, NewRefreshToken, Operations, Store,
 };
 
 use crate::support::{
@@ -41,6 +41,7 @@ const CROWD: &str = "
     INSERT INTO plan_prices (price_id, plan, billing_interval) SELECT 'price_crowd_' || n, 'pro', 'monthly' FROM crowd;
     INSERT INTO webhook_events (id, type, created, body, status, attempts, received_at)
         SELECT 'evt_crowd_' || n, 't', 0, '{}', 'applied', 1, at FROM crowd;
+    INSERT INTO subscription_reads SELECT a, 'sub_crowd_' || n, 0 FROM crowd;
     COMMIT;
     ANALYZE;";
 
@@ -117,28 +118,45 @@ async fn ask_everything(bench: &Bench, round: u8) {
         .unwrap();
     store.refresh_row(&hash(99 + round)).await.unwrap().unwrap();
 
-    let event = notice(&format!("evt_{round}"), described(1));
+    take_events(bench, round).await;
+}
+
+async fn take_events(bench: &Bench, round: u8) {
+    let store = &bench.store;
     let active = Subscription::Active(bought(1, 7));
+    let change_at = |version| {
+        Some(Change {
+            account: account(1),
+            version,
+            next: &active,
+        })
+    };
+    let event = notice(&format!("evt_{round}"), described(1));
     let mut tx = bench.begin().await;
-    tx.receive(&event, at(1)).await.unwrap().account.unwrap();
-    tx.conclude(
-        &event,
-        &EventState::Applied,
-        Some((account(1), &active)),
-        at(1),
-    )
-    .await
-    .unwrap();
+    let received = tx.receive(&event).await.unwrap();
+    let change = change_at(received.version);
+    tx.conclude(&event, &EventState::Applied, change, at(1))
+        .await
+        .unwrap();
     tx.lock_account(account(1)).await.unwrap().unwrap();
     tx.commit().await.unwrap();
+    let unlocked = notice(&format!("evt_unlocked_{round}"), described(1));
+    let change = change_at(store.look_up(&unlocked).await.unwrap().version);
+    store
+        .conclude(&unlocked, &EventState::Applied, change, at(1))
+        .await
+        .unwrap();
     let nothing = notice(&format!("evt_nothing_{round}"), described(9));
     let mut tx = bench.begin().await;
-    tx.receive(&nothing, at(1)).await.unwrap();
+    tx.receive(&nothing).await.unwrap();
     tx.conclude(&nothing, &EventState::Ignored, None, at(1))
         .await
         .unwrap();
     tx.commit().await.unwrap();
     store.event(&event.id).await.unwrap().unwrap();
+    let subscription = bought(1, 7).subscription;
+    store.awaiting(account(1), &subscription).await.unwrap();
+    store.put_off(&subscription, "none", at(1)).await.unwrap();
 }
 
 #[tokio::test]

@@ -57,11 +57,10 @@ pub enum JobKind {
     },
     /// Try a stored webhook event again.
     RetryEvent { event: NoticeId },
-    /// Ask the provider how things stand, then apply the stored event that could not be ordered.
+    /// Ask the provider how a subscription stands, then settle the events that wait for that.
     ReadSubscription {
         account: AccountId,
         subscription: SubscriptionId,
-        event: NoticeId,
     },
     /// Close a checkout page that nothing may be paid on any more: a newer choice replaced it, or
     /// another page was paid.

@@ -26,10 +26,11 @@ pub use payments::{
     NewCustomer, Payments, PaymentsError,
 };
 pub use store::{
-    AccountFacts, AccountRow, AddressProof, AuditEntry, Caller, Catalog, CatalogPlan, Credentials,
-    EventRecord, EventState, InboxEntry, LockedAccount, Membership, NewRefreshToken, NewSession,
-    NewUser, OfferRow, OneTimeToken, PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow,
-    Reservation, ReservationState, SessionRow, Sessions, Store, StoreError, Transaction, User,
+    AccountFacts, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Catalog, CatalogPlan,
+    Change, Conclusion, Credentials, EventRecord, EventState, InboxEntry, LockedAccount,
+    Membership, NewRefreshToken, NewSession, NewUser, OfferRow, OneTimeToken, PasswordOwner,
+    PlanBilling, PublicPlan, Received, RefreshRow, Reservation, ReservationState, SessionRow,
+    Sessions, Store, StoreError, Transaction, User, Version,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

@@ -83,7 +83,7 @@ impl EventState {
     #[must_use]
     pub const fn status(&self) -> EventStatus {
         match self {
-            Self::Received => EventStatus::Received,
+            Self::Awaits(_) => EventStatus::Received,
             Self::Applied => EventStatus::Applied,
             Self::Ignored => EventStatus::Ignored,
             Self::Failed { .. } => EventStatus::Failed,
@@ -95,7 +95,7 @@ impl EventState {
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         match self {
-            Self::Received | Self::Applied | Self::Ignored => None,
+            Self::Awaits(_) | Self::Applied | Self::Ignored => None,
             Self::Failed { error } | Self::Dead { error } => Some(error),
         }
     }

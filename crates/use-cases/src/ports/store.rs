@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use thiserror::Error;
-use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
+use tollgate_billing::{
+    Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, purchase::Offer,
+};
 use tollgate_entitlements::{FeatureKey, Overrides, Plan};
 use tollgate_identity::{Purpose, Role, session::RefreshState};
 use tollgate_primitives::{
@@ -268,8 +270,8 @@ pub enum ReservationState {
 /// Where an event stands in the inbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventState {
-    /// Waits for a job.
-    Received,
+    /// Waits until how this subscription stands was read.
+    Awaits(SubscriptionId),
     Applied,
     /// Nothing of ours.
     Ignored,
@@ -290,15 +292,62 @@ pub enum InboxEntry {
     Done,
 }
 
-/// What [`Transaction::receive`] found, and locked.
+/// Counts the writes of a subscription's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub i64);
+
+/// What an event is judged by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Received {
     pub entry: InboxEntry,
-    /// The account of the notice's customer with its subscription, locked until the commit; `None`
-    /// when no account has that customer yet, or the notice names none.
+    /// The account of the notice's customer with its subscription; `None` when no account has that
+    /// customer yet, or the notice names none.
     pub account: Option<(AccountId, Option<Subscription>)>,
+    /// Which writing of the subscription that is; `None` where there is none.
+    pub version: Option<Version>,
+    /// Whether the account has begun a purchase that is still open.
+    pub is_buying: bool,
     /// What the described price stands for; `None` when the catalog has no such price.
     pub price: Option<(PlanKey, Interval)>,
+}
+
+impl Received {
+    /// Whether a change of the subscription is nothing more: it runs already, so that no purchase is
+    /// open which the change would close.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let subscription = self.account.as_ref().and_then(|(_, s)| s.as_ref());
+        !self.is_buying && subscription.is_some_and(Subscription::is_running)
+    }
+}
+
+/// What an event made of the subscription that was seen at `version`, or of none.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    pub account: AccountId,
+    pub version: Option<Version>,
+    pub next: &'a Subscription,
+}
+
+/// Whether an event ended here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conclusion {
+    /// With the page of a purchase that was closed and is not the event's own, which may still be
+    /// payable.
+    Taken {
+        open_page: Option<CheckoutSessionId>,
+    },
+    /// Another delivery was first, or the subscription is not as it was seen: nothing was written.
+    Overtaken,
+}
+
+/// The events that wait until one subscription was read, the oldest of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaiting {
+    pub bodies: Vec<String>,
+    /// When the provider last said how the subscription stands; `None` while it is not the stored one,
+    /// because then what was said may count for more by now.
+    pub last_read: Option<Stamp>,
 }
 
 /// A stored event.
@@ -439,6 +488,19 @@ pub trait Store: Debug + Send + Sync {
         expires_at: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// What `notice` is to be judged by, locking nothing.
+    async fn look_up(&self, notice: &Notice) -> Result<Received, StoreError>;
+
+    /// As [`Transaction::conclude`], committed by itself: of any number of those that saw the same
+    /// version, one changes the subscription.
+    async fn conclude(
+        &self,
+        notice: &Notice,
+        state: &EventState,
+        change: Option<Change<'_>>,
+        now: Timestamp,
+    ) -> Result<Conclusion, StoreError>;
+
     /// Stores an event that could not be applied, in a transaction of its own together with `job`. An
     /// event that was applied meanwhile stays applied.
     async fn keep_event(
@@ -448,6 +510,22 @@ pub trait Store: Debug + Send + Sync {
         job: Option<&Job>,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// The oldest events, a bounded number of them, that wait for a read of `subscription`.
+    async fn awaiting(
+        &self,
+        account: AccountId,
+        subscription: &SubscriptionId,
+    ) -> Result<Awaiting, StoreError>;
+
+    /// Notes why the events that wait for a read of `subscription` still do. Those received before
+    /// `given_up` become dead letters; answers these, and whether others are left.
+    async fn put_off(
+        &self,
+        subscription: &SubscriptionId,
+        error: &str,
+        given_up: Timestamp,
+    ) -> Result<(Vec<NoticeId>, bool), StoreError>;
 
     async fn event(&self, id: &NoticeId) -> Result<Option<EventRecord>, StoreError>;
 
@@ -570,20 +648,28 @@ pub trait Transaction: Debug + Send {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Puts an event into the inbox and locks the account it is about, in one statement.
-    async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError>;
+    /// As [`Store::look_up`], with the account and its subscription locked until the commit. Whether
+    /// the event is done may have changed while this waited; [`Transaction::conclude`] knows.
+    async fn receive(&mut self, notice: &Notice) -> Result<Received, StoreError>;
 
-    /// Writes how an event ended, the subscription it made, and the audit row, in one statement. An
-    /// event that was applied closes the purchase of its checkout page; a subscription that runs closes
-    /// whichever purchase is open. Answers the page of a purchase so closed that is not the event's own:
-    /// it may still be payable.
+    /// Writes an event with how it ended, the subscription it made, and the audit row, in one
+    /// statement. An event that was applied closes the purchase of its checkout page; a subscription
+    /// that runs closes whichever purchase is open.
     async fn conclude(
         &mut self,
         notice: &Notice,
         state: &EventState,
-        change: Option<(AccountId, &Subscription)>,
+        change: Option<Change<'_>>,
         now: Timestamp,
-    ) -> Result<Option<CheckoutSessionId>, StoreError>;
+    ) -> Result<Conclusion, StoreError>;
+
+    /// Remembers that the provider said at `stamp` how a subscription stands.
+    async fn note_read(
+        &mut self,
+        account: AccountId,
+        subscription: &SubscriptionId,
+        stamp: Stamp,
+    ) -> Result<(), StoreError>;
 
     /// The owners and admins of an account; none of the test cohort.
     async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError>;

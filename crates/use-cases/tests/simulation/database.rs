@@ -4,16 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollgate_billing::{Subscription, SubscriptionId};
+use tollgate_billing::{Stamp, Subscription, SubscriptionId};
 use tollgate_primitives::Timestamp;
-use tollgate_use_cases::ports::{EventRecord, EventState, Job, Notice, NoticeId};
+use tollgate_use_cases::ports::{EventRecord, EventState, Job, Notice, NoticeId, Version};
 
 /// A row that can be locked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Row {
     Event(NoticeId),
-    /// The one account, with its subscription.
+    /// The one account.
     Account,
+    /// Its subscription.
+    Subscription,
 }
 
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(crate) enum Write {
         now: Timestamp,
     },
     Subscription(Subscription),
+    Read(SubscriptionId, Stamp),
     Audit,
     Job(Job),
 }
@@ -32,9 +35,12 @@ pub(crate) enum Write {
 pub(crate) struct Database {
     pub(crate) knows_customer: bool,
     pub(crate) subscription: Option<Subscription>,
+    /// Also the version of the subscription.
     pub(crate) changes: u32,
     pub(crate) audits: u32,
     pub(crate) events: BTreeMap<NoticeId, EventRecord>,
+    pub(crate) awaiting: BTreeMap<NoticeId, SubscriptionId>,
+    pub(crate) reads: BTreeMap<SubscriptionId, Stamp>,
     pub(crate) jobs: Vec<Job>,
     pub(crate) locks: BTreeMap<Row, u64>,
     transactions: u64,
@@ -56,6 +62,11 @@ impl Database {
         self.locks.retain(|_, holder| *holder != transaction);
     }
 
+    pub(crate) fn version(&self) -> Option<Version> {
+        let is_there = self.subscription.is_some();
+        is_there.then(|| Version(self.changes.into()))
+    }
+
     pub(crate) fn is_done(&self, event: &NoticeId) -> bool {
         let state = self.events.get(event).map(|record| &record.state);
         matches!(state, Some(EventState::Applied | EventState::Ignored))
@@ -66,6 +77,10 @@ impl Database {
             match write {
                 Write::Event { notice, state, now } => self.put_event(notice, state, now),
                 Write::Subscription(next) => self.put_subscription(next),
+                Write::Read(subscription, stamp) => {
+                    let known = self.reads.entry(subscription).or_insert(stamp);
+                    *known = stamp.max(*known);
+                }
                 Write::Audit => self.audits += 1,
                 Write::Job(job) => self.enqueue(job),
             }
@@ -74,6 +89,12 @@ impl Database {
 
     fn put_event(&mut self, notice: Notice, state: EventState, now: Timestamp) {
         assert!(!self.is_done(&notice.id), "t78: it was applied before");
+        if let EventState::Awaits(subscription) = &state {
+            self.awaiting
+                .insert(notice.id.clone(), subscription.clone());
+        } else {
+            self.awaiting.remove(&notice.id);
+        }
         let record = self
             .events
             .entry(notice.id.clone())

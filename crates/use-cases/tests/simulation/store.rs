@@ -1,17 +1,19 @@
 //! The store's ports over [`Database`](crate::database::Database).
 
 use async_trait::async_trait;
-use tollgate_billing::{Customer, Interval, PriceId, Standing, Subscription, purchase::Offer};
+use tollgate_billing::{
+    Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, purchase::Offer,
+};
 use tollgate_identity::Purpose;
 use tollgate_primitives::{
     AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
 };
 use tollgate_use_cases::ports::{
-    AccountFacts, AccountRow, AddressProof, AuditEntry, Caller, CheckoutSessionId, Credentials,
-    EventRecord, EventState, InboxEntry, Job, JobId, JobRecord, LockedAccount, NewRefreshToken,
-    NewSession, NewUser, Notice, NoticeContent, NoticeId, OfferRow, OneTimeToken, PasswordHash,
-    PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow, Reservation, SessionRow,
-    Sessions, Store, StoreError, Transaction, User,
+    AccountFacts, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Change,
+    CheckoutSessionId, Conclusion, Credentials, EventRecord, EventState, InboxEntry, Job, JobId,
+    JobRecord, LockedAccount, NewRefreshToken, NewSession, NewUser, Notice, NoticeContent,
+    NoticeId, OfferRow, OneTimeToken, PasswordHash, PasswordOwner, PlanBilling, PublicPlan,
+    Received, RefreshRow, Reservation, SessionRow, Sessions, Store, StoreError, Transaction, User,
 };
 
 use crate::{
@@ -74,60 +76,76 @@ const fn has_customer(content: &NoticeContent) -> bool {
     )
 }
 
+fn seen(shared: &Shared, notice: &Notice) -> Received {
+    let database = &shared.world().database;
+    let is_known = has_customer(&notice.content) && database.knows_customer;
+    Received {
+        entry: if database.is_done(&notice.id) {
+            InboxEntry::Done
+        } else {
+            InboxEntry::Open
+        },
+        account: is_known.then(|| (account(), database.subscription.clone())),
+        version: database.version(),
+        is_buying: false,
+        price: Some(price()),
+    }
+}
+
 #[async_trait]
 impl Transaction for Open {
-    async fn receive(&mut self, notice: &Notice, now: Timestamp) -> Result<Received, StoreError> {
+    async fn receive(&mut self, notice: &Notice) -> Result<Received, StoreError> {
         self.shared.statement("receive the event").await?;
-        self.lock(Row::Event(notice.id.clone())).await;
-        if self.shared.world().database.is_done(&notice.id) {
-            return Ok(Received {
-                entry: InboxEntry::Done,
-                account: None,
-                price: None,
-            });
-        }
-        self.writes.push(Write::Event {
-            notice: notice.clone(),
-            state: EventState::Applied,
-            now,
-        });
-        let mut locked = None;
         if has_customer(&notice.content) && self.shared.world().database.knows_customer {
             self.lock(Row::Account).await;
-            locked = Some((account(), self.subscription()));
+            self.lock(Row::Subscription).await;
         }
-        Ok(Received {
-            entry: InboxEntry::Open,
-            account: locked,
-            price: Some(price()),
-        })
+        Ok(seen(&self.shared, notice))
     }
 
     async fn conclude(
         &mut self,
         notice: &Notice,
         state: &EventState,
-        change: Option<(AccountId, &Subscription)>,
+        change: Option<Change<'_>>,
         now: Timestamp,
-    ) -> Result<Option<CheckoutSessionId>, StoreError> {
+    ) -> Result<Conclusion, StoreError> {
         self.shared.statement("conclude the event").await?;
-        let is_event = |write: &Write| matches!(write, Write::Event { .. });
-        self.writes.retain(|write| !is_event(write));
+        self.lock(Row::Event(notice.id.clone())).await;
+        let (version, is_done) = {
+            let database = &self.shared.world().database;
+            (database.version(), database.is_done(&notice.id))
+        };
+        if is_done || change.is_some_and(|change| change.version != version) {
+            return Ok(Conclusion::Overtaken);
+        }
         self.writes.push(Write::Event {
             notice: notice.clone(),
             state: state.clone(),
             now,
         });
-        if let Some((_, next)) = change {
+        if let Some(Change { next, .. }) = change {
             self.writes.push(Write::Subscription(next.clone()));
             self.writes.push(Write::Audit);
         }
-        Ok(None)
+        Ok(Conclusion::Taken { open_page: None })
+    }
+
+    async fn note_read(
+        &mut self,
+        _: AccountId,
+        subscription: &SubscriptionId,
+        stamp: Stamp,
+    ) -> Result<(), StoreError> {
+        self.shared.statement("note the read").await?;
+        self.writes.push(Write::Read(subscription.clone(), stamp));
+        Ok(())
     }
 
     async fn lock_account(&mut self, id: AccountId) -> Result<Option<LockedAccount>, StoreError> {
         self.shared.statement("lock the account").await?;
         self.lock(Row::Account).await;
+        self.lock(Row::Subscription).await;
         Ok(Some(LockedAccount {
             id,
             name: "Example".to_owned(),
@@ -281,6 +299,73 @@ impl Store for Shared {
     async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError> {
         self.statement("begin").await?;
         Ok(Box::new(Open::begin(self)))
+    }
+
+    async fn look_up(&self, notice: &Notice) -> Result<Received, StoreError> {
+        self.statement("look the event up").await?;
+        Ok(seen(self, notice))
+    }
+
+    async fn conclude(
+        &self,
+        notice: &Notice,
+        state: &EventState,
+        change: Option<Change<'_>>,
+        now: Timestamp,
+    ) -> Result<Conclusion, StoreError> {
+        let mut open = Open::begin(self);
+        if change.is_some() {
+            open.lock(Row::Subscription).await;
+        }
+        let conclusion = Transaction::conclude(&mut open, notice, state, change, now).await?;
+        Box::new(open).commit().await?;
+        Ok(conclusion)
+    }
+
+    async fn awaiting(
+        &self,
+        _: AccountId,
+        subscription: &SubscriptionId,
+    ) -> Result<Awaiting, StoreError> {
+        self.statement("find the events that wait").await?;
+        let database = &self.world().database;
+        let stored = database
+            .subscription
+            .as_ref()
+            .and_then(Subscription::bought);
+        let is_stored = stored.is_some_and(|bought| bought.subscription == *subscription);
+        let waits = |(event, awaited): (&NoticeId, &SubscriptionId)| {
+            (awaited == subscription).then(|| database.events[event].body.clone())
+        };
+        Ok(Awaiting {
+            bodies: database.awaiting.iter().filter_map(waits).take(2).collect(),
+            last_read: database
+                .reads
+                .get(subscription)
+                .copied()
+                .filter(|_| is_stored),
+        })
+    }
+
+    async fn put_off(
+        &self,
+        subscription: &SubscriptionId,
+        error: &str,
+        _: Timestamp,
+    ) -> Result<(Vec<NoticeId>, bool), StoreError> {
+        self.statement("put the events off").await?;
+        let database = &mut self.world().database;
+        let waits = |(event, awaited): (&NoticeId, &SubscriptionId)| {
+            (awaited == subscription).then(|| event.clone())
+        };
+        let waiting: Vec<_> = database.awaiting.iter().filter_map(waits).collect();
+        for event in &waiting {
+            let failed = EventState::Failed {
+                error: error.to_owned(),
+            };
+            database.events.get_mut(event).unwrap().state = failed;
+        }
+        Ok((Vec::new(), !waiting.is_empty()))
     }
 
     async fn keep_event(
