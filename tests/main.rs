@@ -22,5 +22,6 @@ mod main_job;
 mod openapi;
 mod ops;
 mod plans;
+mod stripe_faults;
 mod two_nodes;
 mod webhooks;

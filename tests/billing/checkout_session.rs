@@ -429,8 +429,7 @@ async fn an_answer_of_stripe_that_is_lost_costs_nothing_twice() {
 async fn a_provider_that_is_down_is_said_to_be_and_the_next_try_goes_on() {
     let world = World::start().await;
     let ada = world.person("Ada").await;
-    let down =
-        json!([{ "kind": "error_500", "path_prefix": "/v1/checkout", "before_commit": true }]);
+    let down = json!([{ "kind": "error_500", "method": "POST", "path_prefix": "/v1/checkout" }]);
     world.tell_sandbox("faults", down).await;
     let answer = world.open_checkout(&ada, &monthly("pro", 1)).await;
     assert_eq!(

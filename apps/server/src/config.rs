@@ -6,7 +6,13 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroUsize, thread};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    thread,
+    time::Duration,
+};
 
 use secrecy::SecretString;
 use tollgate_billing::{AfterEnd, Policy};
@@ -23,6 +29,9 @@ use reader::{Reader, number};
 
 /// More at once is better done by more workers.
 const MOST_JOBS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+
+/// More than Stripe grants anybody.
+const MOST_CALLS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9_999);
 
 /// What we have to say, and what worries the libraries.
 const DEFAULT_FILTER: &str = "warn,tollgate=info";
@@ -85,6 +94,9 @@ pub struct Stripe {
     pub webhooks: StripeWebhooks,
     /// Stripe itself when `None`.
     pub api_base: Option<String>,
+    pub calls_per_second: NonZeroU32,
+    /// For one try of a call that a person waits for.
+    pub timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -271,6 +283,8 @@ fn read_stripe(reader: &mut Reader<'_>, is_production: bool) -> Option<Option<St
         "STRIPE_PUBLISHABLE_KEY",
         "STRIPE_WEBHOOK_SECRET",
         "STRIPE_API_BASE",
+        "STRIPE_CALLS_PER_SECOND",
+        "STRIPE_TIMEOUT_SECONDS",
     ];
     if !reader.has("STRIPE_SECRET_KEY") {
         reader.note_unset("STRIPE_SECRET_KEY");
@@ -304,14 +318,39 @@ fn read_stripe(reader: &mut Reader<'_>, is_production: bool) -> Option<Option<St
         }
         origin(text, false)
     });
+    let limits = read_stripe_limits(reader, mode);
     let (secret_key, mode) = key?;
+    let (calls_per_second, timeout) = limits?;
     Some(Some(Stripe {
         secret_key,
         mode,
         publishable_key: publishable_key?,
         webhooks: webhooks?,
         api_base: api_base?,
+        calls_per_second,
+        timeout,
     }))
+}
+
+fn read_stripe_limits(
+    reader: &mut Reader<'_>,
+    mode: Option<Mode>,
+) -> Option<(NonZeroU32, Duration)> {
+    let default = mode.unwrap_or(Mode::Test).calls_per_second();
+    let calls_per_second = reader.open(
+        "STRIPE_CALLS_PER_SECOND",
+        &default.to_string(),
+        number(
+            NonZeroU32::MIN..=MOST_CALLS,
+            "must be a whole number from 1 to 10000",
+        ),
+    );
+    let timeout = reader.open(
+        "STRIPE_TIMEOUT_SECONDS",
+        "4",
+        number(1..=30, "must be a whole number from 1 to 30"),
+    );
+    Some((calls_per_second?, Duration::from_secs(timeout?)))
 }
 
 /// Real money moves in production and nowhere else.

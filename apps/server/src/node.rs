@@ -80,7 +80,8 @@ impl Node {
         refuse_if_behind(&database_url).await?;
         let store = wiring::connect(&config.database).await?;
         let health = Arc::new(Health::new(store.clone()));
-        let app = Arc::new(wiring::app(config, shell, store)?);
+        let apps = wiring::apps(config, shell, store)?;
+        let (app, jobs) = (Arc::new(apps.requests), Arc::new(apps.jobs));
         // Both are bound before either runs, so that an address in use leaves nothing behind.
         let ops_listening =
             ops::listen(ops_bind, health.clone(), app.clone()).map(|(server, address)| Listening {
@@ -93,7 +94,7 @@ impl Node {
         let api = api.transpose()?;
         let worker = role
             .works()
-            .then(|| Worker::start(database_url, concurrency, Arc::clone(&app)));
+            .then(|| Worker::start(database_url, concurrency, jobs));
         Ok(Self {
             worker: worker.transpose()?,
             api: api.map(Bound::run),

@@ -43,8 +43,25 @@ impl Shell {
     }
 }
 
+/// The same for requests and for jobs, but that jobs ask the payment provider in the background.
+#[derive(Debug)]
+pub(crate) struct Apps {
+    pub(crate) requests: App,
+    pub(crate) jobs: App,
+}
+
+/// For a command, which no browser waits for.
 pub(crate) fn app(config: Config, shell: Shell, store: PostgresStore) -> anyhow::Result<App> {
-    let (payments, webhooks, provider) = payments(config.stripe)?;
+    Ok(apps(config, shell, store)?.jobs)
+}
+
+pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow::Result<Apps> {
+    let Provided {
+        payments,
+        in_background,
+        webhooks,
+        provider,
+    } = payments(config.stripe)?;
     let Plans {
         self_serve_enabled,
         trial_plan,
@@ -52,7 +69,7 @@ pub(crate) fn app(config: Config, shell: Shell, store: PostgresStore) -> anyhow:
         policy,
     } = config.plans;
     let Secrets { token, .. } = &config.secrets;
-    Ok(App {
+    let requests = App {
         clock: shell.clock,
         entropy: shell.entropy,
         operations: Arc::new(store.clone()),
@@ -71,7 +88,12 @@ pub(crate) fn app(config: Config, shell: Shell, store: PostgresStore) -> anyhow:
             provider,
             frontend_url: config.frontend_url,
         },
-    })
+    };
+    let jobs = App {
+        payments: in_background,
+        ..requests.clone()
+    };
+    Ok(Apps { requests, jobs })
 }
 
 pub(crate) async fn connect(database: &Database) -> anyhow::Result<PostgresStore> {
@@ -85,22 +107,35 @@ pub(crate) async fn connect(database: &Database) -> anyhow::Result<PostgresStore
         .context("DATABASE_URL")
 }
 
-type Provided = (Arc<dyn Payments>, Option<Arc<dyn Webhooks>>, Provider);
+struct Provided {
+    payments: Arc<dyn Payments>,
+    in_background: Arc<dyn Payments>,
+    webhooks: Option<Arc<dyn Webhooks>>,
+    provider: Provider,
+}
 
 fn payments(stripe: Option<Stripe>) -> anyhow::Result<Provided> {
     let Some(stripe) = stripe else {
-        return Ok((Arc::new(NoPayments), None, Provider::NotConfigured));
+        return Ok(Provided {
+            payments: Arc::new(NoPayments),
+            in_background: Arc::new(NoPayments),
+            webhooks: None,
+            provider: Provider::NotConfigured,
+        });
     };
     let settings = tollgate_payments_stripe::Settings {
         api_base: stripe.api_base,
-        ..tollgate_payments_stripe::Settings::new(stripe.secret_key)
+        calls_per_second: stripe.calls_per_second,
+        ..tollgate_payments_stripe::Settings::new(stripe.secret_key, stripe.mode)
     };
-    let payments = StripePayments::new(settings).context("STRIPE_SECRET_KEY")?;
-    Ok((
-        Arc::new(payments),
-        Some(Arc::new(stripe.webhooks)),
-        Provider::Ready,
-    ))
+    let payments = StripePayments::new(settings.with_timeout(stripe.timeout));
+    let payments = payments.context("STRIPE_SECRET_KEY")?;
+    Ok(Provided {
+        in_background: Arc::new(payments.in_background()),
+        payments: Arc::new(payments),
+        webhooks: Some(Arc::new(stripe.webhooks)),
+        provider: Provider::Ready,
+    })
 }
 
 fn passwords(passwords: Passwords) -> anyhow::Result<BcryptPasswords> {

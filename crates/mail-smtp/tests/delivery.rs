@@ -2,8 +2,14 @@
 
 #![cfg(test)]
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer},
+};
 use tollgate_mail_smtp::{Settings, SettingsInvalid, SmtpMailer};
 use tollgate_mailbox::{Behaviour, Config, Mailbox, Message};
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
@@ -271,7 +277,7 @@ async fn a_mail_taken_without_an_answer_is_sent_again_under_the_same_id() {
 }
 
 #[tokio::test]
-async fn nothing_is_said_in_the_clear_to_a_server_that_must_speak_tls() {
+async fn f40_nothing_is_said_in_the_clear_to_a_server_that_must_speak_tls() {
     let mailbox = mailbox().await;
     let to = address("ada@example.com");
     let plain = mailbox.smtp_url();
@@ -283,6 +289,40 @@ async fn nothing_is_said_in_the_clear_to_a_server_that_must_speak_tls() {
         assert!(matches!(failed, Err(MailError::Temporary(_))), "{failed:?}");
     }
     assert_eq!(mailbox.messages().len(), 0);
+}
+
+/// A server of the right name with a certificate that it has signed itself; tells of each handshake
+/// whether it went through.
+async fn impostor() -> (String, mpsc::UnboundedReceiver<bool>) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let secret = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], secret.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let shaken = acceptor.accept(stream).await;
+            let _nobody_listens = tell.send(shaken.is_ok());
+        }
+    });
+    (format!("smtps://localhost:{port}"), told)
+}
+
+#[tokio::test]
+async fn f40_t108_a_server_with_a_wrong_certificate_is_told_nothing() {
+    let (url, mut told) = impostor().await;
+    let to = address("ada@example.com");
+    let failed = mailer(&url).send(&key(), &to, &verification("Ada")).await;
+    assert!(matches!(failed, Err(MailError::Temporary(_))), "{failed:?}");
+    assert_eq!(told.recv().await, Some(false), "no handshake went through");
 }
 
 #[tokio::test]

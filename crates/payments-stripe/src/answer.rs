@@ -60,6 +60,11 @@ impl Refusal {
         self.code() == "idempotency_key_in_use"
     }
 
+    /// The key was used before with other parameters.
+    pub(crate) fn is_key_reused(&self) -> bool {
+        self.kind == "idempotency_error" && self.code.is_none()
+    }
+
     /// The exact code where there is one, else the kind of error.
     fn code(&self) -> &str {
         self.code.as_deref().unwrap_or(&self.kind)

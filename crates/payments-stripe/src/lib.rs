@@ -5,10 +5,16 @@
 //! Stripe's objects through the lenient types of `objects`: only the fields we rely on, at every place
 //! where API versions since 2024-06-20 put them.
 
+mod admission;
 mod answer;
+mod breaker;
 mod events;
+mod metadata;
 mod objects;
+mod observe;
+mod pace;
 mod payments;
+mod read_back;
 mod retry;
 mod settings;
 mod signature;

@@ -1,6 +1,6 @@
 //! The calls. Requests are async-stripe's; sending, retrying and reading are ours.
 
-use std::collections::HashMap;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use hyper::StatusCode;
@@ -16,57 +16,82 @@ use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_core::customer::CreateCustomer;
 use stripe_product::{price::ListPrice, product::ListProduct};
 use stripe_shared::{CheckoutSessionMode, PriceType};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tollgate_billing::{Customer, SubscriptionId};
-use tollgate_primitives::{AccountId, JobKey, ReservationId, Timestamp};
+use tollgate_primitives::{JobKey, Timestamp};
 use tollgate_use_cases::ports::{
     CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described, NewCustomer,
     Payments, PaymentsError,
 };
 
 use crate::{
+    admission::Admission,
     answer::{is_unknown, read},
+    metadata::metadata,
     objects::{self, Id, List, Price, Product, SessionStatus, Unreadable, catalog},
-    retry::{Verdict, judge, pause},
+    observe,
+    pace::Lane,
+    retry::{Verdict, health, judge, pause},
     settings::{Settings, SettingsInvalid},
     transport::{Answer, ExchangeError, Transport},
 };
 
 /// Stripe's largest page.
-const PAGE: i64 = 100;
+pub(crate) const PAGE: i64 = 100;
 /// More pages than any catalog has: a list that does not end is no list.
-const MOST_PAGES: usize = 100;
+pub(crate) const MOST_PAGES: usize = 100;
 
-/// Stripe, asked with one secret key.
-#[derive(Debug)]
+/// Stripe, asked with one secret key. A clone shares its connections and limits.
+#[derive(Debug, Clone)]
 pub struct StripePayments {
+    stripe: Arc<Stripe>,
+    lane: Lane,
+}
+
+#[derive(Debug)]
+struct Stripe {
     transport: Transport,
+    admission: Admission,
     settings: Settings,
 }
 
 impl StripePayments {
-    /// Connects to nothing yet.
+    /// For people who wait. Connects to nothing yet.
     pub fn new(settings: Settings) -> Result<Self, SettingsInvalid> {
-        Ok(Self {
+        let stripe = Stripe {
             transport: Transport::new(&settings)?,
+            admission: Admission::new(&settings),
             settings,
+        };
+        Ok(Self {
+            stripe: Arc::new(stripe),
+            lane: Lane::Person,
         })
     }
 
+    /// The same Stripe for jobs: they wait longer, and leave people a part of every second.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self {
+            stripe: Arc::clone(&self.stripe),
+            lane: Lane::Background,
+        }
+    }
+
     /// The one way out: every try of every call passes here.
-    async fn call(
+    pub(crate) async fn call(
         &self,
         request: RequestBuilder,
         key: Option<&JobKey>,
     ) -> Result<Answer, PaymentsError> {
-        let deadline = Instant::now() + self.settings.deadline;
+        let settings = &self.stripe.settings;
+        let deadline = Instant::now() + self.patience(settings.deadline);
         let key = key.map(JobKey::as_str);
         let name = key.unwrap_or(&request.path);
         let mut tries = 0;
         loop {
             tries += 1;
-            let outcome = timeout_at(deadline, self.transport.exchange(&request, key)).await;
-            let failure = match judge(outcome.unwrap_or(Err(ExchangeError::Timeout))) {
+            let failure = match judge(self.try_once(&request, key, deadline).await) {
                 Verdict::Final(answer) => return Ok(answer),
                 Verdict::Hopeless(error) => return Err(error),
                 Verdict::Again(failure) => failure,
@@ -77,16 +102,48 @@ impl StripePayments {
                 error = &*failure.source as &dyn std::error::Error,
                 "Stripe gave no answer to act on"
             );
-            let pause = pause(name, tries, self.settings.backoff, failure.retry_after);
+            let pause = pause(name, tries, settings.backoff, failure.retry_after);
             let next = Instant::now() + pause;
-            if tries >= self.settings.tries || next >= deadline {
+            if tries >= settings.tries || next >= deadline {
                 return Err(failure.into());
             }
             sleep_until(next).await;
         }
     }
 
-    async fn ask<T: DeserializeOwned>(
+    async fn try_once(
+        &self,
+        request: &RequestBuilder,
+        key: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Answer, ExchangeError> {
+        let stripe = &self.stripe;
+        // At least half of what is left is for the answer.
+        let asked_at = Instant::now();
+        let entered_by = asked_at + (deadline - asked_at) / 2;
+        let outcome = match stripe.admission.enter(self.lane, entered_by).await {
+            Ok(mut pass) => {
+                let start = Instant::now();
+                let until = deadline.min(start + self.patience(stripe.settings.timeout));
+                let outcome = stripe.transport.exchange(request, key, until).await;
+                pass.went(health(&outcome));
+                observe::took(request, start.elapsed());
+                outcome
+            }
+            Err(not_sent) => Err(not_sent.into()),
+        };
+        observe::tried(request, &outcome);
+        outcome
+    }
+
+    fn patience(&self, persons: Duration) -> Duration {
+        match self.lane {
+            Lane::Person => persons,
+            Lane::Background => persons * 2,
+        }
+    }
+
+    pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
         key: Option<&JobKey>,
@@ -132,8 +189,13 @@ impl Payments for StripePayments {
             .name(customer.name.as_str())
             .email(customer.email.as_str())
             .metadata(metadata(customer.account, None));
-        let created: Created = self.ask(request.build(), Some(key)).await?;
-        Ok(Customer::new(created.id.as_str()))
+        match self.ask::<Created>(request.build(), Some(key)).await {
+            Err(PaymentsError::KeySpent(failure)) => {
+                let made = self.customer_made(customer.account).await?;
+                made.ok_or(PaymentsError::KeySpent(failure))
+            }
+            created => Ok(Customer::new(created?.id.as_str())),
+        }
     }
 
     async fn open_checkout(
@@ -141,8 +203,16 @@ impl Payments for StripePayments {
         key: &JobKey,
         request: &CheckoutRequest,
     ) -> Result<CheckoutSession, PaymentsError> {
-        let session: objects::CheckoutSession = self.ask(checkout(request), Some(key)).await?;
-        Ok(session.into_open()?)
+        match self
+            .ask::<objects::CheckoutSession>(checkout(request), Some(key))
+            .await
+        {
+            Err(PaymentsError::KeySpent(failure)) => {
+                let opened = self.page_opened(request).await?;
+                opened.ok_or(PaymentsError::KeySpent(failure))
+            }
+            opened => Ok(opened?.into_open()?),
+        }
     }
 
     /// Stripe refuses to close a page that is no longer open; what it is then is asked, not read off
@@ -226,13 +296,6 @@ fn checkout(request: &CheckoutRequest) -> RequestBuilder {
         .success_url(request.success_url.as_str())
         .cancel_url(request.cancel_url.as_str())
         .build()
-}
-
-/// For people who look at Stripe's dashboard and for reconciliation. Nothing is granted by it.
-fn metadata(account: AccountId, reservation: Option<ReservationId>) -> HashMap<String, String> {
-    let account = ("tollgate_account".to_owned(), account.to_string());
-    let reservation = reservation.map(|id| ("tollgate_reservation".to_owned(), id.to_string()));
-    [account].into_iter().chain(reservation).collect()
 }
 
 fn products_after(last: Option<&str>) -> RequestBuilder {

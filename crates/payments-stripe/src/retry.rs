@@ -9,6 +9,7 @@ use tollgate_use_cases::ports::PaymentsError;
 
 use crate::{
     answer::refusal,
+    breaker::Health,
     transport::{Answer, ExchangeError},
 };
 
@@ -43,6 +44,14 @@ struct Passing {
     request_id: Option<String>,
 }
 
+/// Another question was asked under this key before. A defect of ours.
+#[derive(Debug, Error)]
+#[error("the key stands for other parameters (request {request_id:?})")]
+struct KeyReused {
+    /// What Stripe's support asks for.
+    request_id: Option<String>,
+}
+
 impl From<Failure> for PaymentsError {
     fn from(failure: Failure) -> Self {
         Self::Unavailable {
@@ -59,6 +68,11 @@ impl From<Failure> for PaymentsError {
 pub(crate) fn judge(tried: Result<Answer, ExchangeError>) -> Verdict {
     match tried {
         Ok(answer) if is_passing(&answer) => judge_passing(&answer),
+        Ok(answer) if is_key_reused(&answer) => {
+            Verdict::Hopeless(PaymentsError::KeySpent(Box::new(KeyReused {
+                request_id: answer.request_id().map(str::to_owned),
+            })))
+        }
         Ok(answer) => Verdict::Final(answer),
         Err(error @ (ExchangeError::Connection(_) | ExchangeError::Timeout)) => {
             Verdict::Again(Failure {
@@ -66,6 +80,13 @@ pub(crate) fn judge(tried: Result<Answer, ExchangeError>) -> Verdict {
                 source: error.into(),
             })
         }
+        Err(ExchangeError::NotSent(error)) => Verdict::Hopeless(
+            Failure {
+                retry_after: Some(error.retry_after()),
+                source: error.into(),
+            }
+            .into(),
+        ),
         Err(error @ ExchangeError::TooLarge) => Verdict::Hopeless(PaymentsError::Unreadable {
             what: error.to_string(),
         }),
@@ -85,10 +106,23 @@ fn judge_passing(answer: &Answer) -> Verdict {
         }),
     };
     // Stripe keeps a 500 for its key and would only repeat it.
-    if answer.should_retry().unwrap_or(!answer.is_replayed()) {
+    if answer.should_retry().unwrap_or(true) && !answer.is_replayed() {
         Verdict::Again(failure)
     } else {
         Verdict::Hopeless(PaymentsError::KeySpent(failure.source))
+    }
+}
+
+/// What a try says about Stripe. What is replayed speaks of an earlier moment, too many calls are ours to
+/// mend, and an answer that did not come in time may have had little time to: how long it took tells.
+pub(crate) fn health(tried: &Result<Answer, ExchangeError>) -> Health {
+    match tried {
+        Ok(answer) if answer.status.is_server_error() && !answer.is_replayed() => Health::Bad,
+        Ok(_) | Err(ExchangeError::TooLarge) => Health::Well,
+        Err(ExchangeError::Connection(_)) => Health::Bad,
+        Err(ExchangeError::Timeout | ExchangeError::Request(_) | ExchangeError::NotSent(_)) => {
+            Health::Unknown
+        }
     }
 }
 
@@ -102,6 +136,11 @@ fn is_passing(answer: &Answer) -> bool {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::FAILED_DEPENDENCY => true,
         status => status.is_server_error(),
     }
+}
+
+fn is_key_reused(answer: &Answer) -> bool {
+    answer.status == StatusCode::BAD_REQUEST
+        && refusal(answer).is_some_and(|refusal| refusal.is_key_reused())
 }
 
 /// How long to wait after the `tried`th try (from 1) of the call named `name`: full jitter below a

@@ -1,6 +1,6 @@
 //! What the operator says about Stripe, checked.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
@@ -27,6 +27,16 @@ impl Mode {
         }
     }
 
+    /// Four fifths of what Stripe allows a live account, and all that it allows a test account.
+    /// <https://docs.stripe.com/rate-limits>
+    #[must_use]
+    pub const fn calls_per_second(self) -> NonZeroU32 {
+        match self {
+            Self::Live => NonZeroU32::MIN.saturating_add(79),
+            Self::Test => NonZeroU32::MIN.saturating_add(24),
+        }
+    }
+
     pub(crate) const fn is_live(self) -> bool {
         matches!(self, Self::Live)
     }
@@ -38,9 +48,11 @@ pub struct Settings {
     pub secret_key: SecretString,
     /// Where the API answers, without `/v1`; Stripe itself when `None`.
     pub api_base: Option<String>,
-    /// For one try.
+    /// Calls that go out within any second at most, tries counted each.
+    pub calls_per_second: NonZeroU32,
+    /// For one try; a job waits twice as long.
     pub timeout: Duration,
-    /// For one call with all its tries and pauses.
+    /// For one call with all its tries and pauses; a job waits twice as long.
     pub deadline: Duration,
     /// How often one call is tried at most.
     pub tries: u32,
@@ -49,16 +61,27 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Waits that suit a person who waits for the answer.
+    /// Waits that suit a person, whose request may take two calls.
     #[must_use]
-    pub fn new(secret_key: SecretString) -> Self {
+    pub fn new(secret_key: SecretString, mode: Mode) -> Self {
         Self {
             secret_key,
             api_base: None,
-            timeout: Duration::from_secs(8),
-            deadline: Duration::from_secs(10),
+            calls_per_second: mode.calls_per_second(),
+            timeout: Duration::from_secs(4),
+            deadline: Duration::from_secs(5),
             tries: 4,
             backoff: Duration::from_millis(500),
+        }
+    }
+
+    /// Tries of `timeout`, with a quarter of it for everything else of a call.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self {
+            timeout,
+            deadline: timeout + timeout / 4,
+            ..self
         }
     }
 }

@@ -17,10 +17,12 @@ use hyper_util::{
 use secrecy::ExposeSecret;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
 use tollgate_billing::Stamp;
 
 use crate::{
     API_VERSION,
+    admission::NotSent,
     settings::{Mode, Settings, SettingsInvalid},
 };
 
@@ -32,7 +34,6 @@ pub(crate) struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
     authorization: HeaderValue,
-    timeout: Duration,
 }
 
 /// An answer of any status.
@@ -43,9 +44,11 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// There is no whole answer; whether the request was carried out is unknown.
+/// There is no whole answer; whether the request was carried out is unknown, if it was sent.
 #[derive(Debug, Error)]
 pub(crate) enum ExchangeError {
+    #[error("nothing was sent")]
+    NotSent(#[from] NotSent),
     #[error("the request cannot be written as HTTP")]
     Request(#[source] hyper::http::Error),
     #[error("no connection, or it broke")]
@@ -74,7 +77,6 @@ impl Transport {
             client: Client::builder(TokioExecutor::new()).build(connector),
             base: origin(base)?,
             authorization,
-            timeout: settings.timeout,
         })
     }
 
@@ -83,9 +85,10 @@ impl Transport {
         &self,
         request: &RequestBuilder,
         key: Option<&str>,
+        until: Instant,
     ) -> Result<Answer, ExchangeError> {
         let request = self.http(request, key).map_err(ExchangeError::Request)?;
-        tokio::time::timeout(self.timeout, self.send(request))
+        timeout_at(until, self.send(request))
             .await
             .map_err(|_| ExchangeError::Timeout)?
     }
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_secret_key_shows_in_no_debug_output() {
-        let settings = Settings::new("sk_test_hidden".into());
+        let settings = Settings::new("sk_test_hidden".into(), Mode::Test);
         let transport = Transport::new(&settings).unwrap();
         assert!(!format!("{settings:?} {transport:?}").contains("hidden"));
     }

@@ -133,6 +133,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "is for development and tests: production talks to Stripe itself",
     ),
     (
+        "STRIPE_CALLS_PER_SECOND",
+        "0",
+        "must be a whole number from 1 to 10000",
+    ),
+    (
+        "STRIPE_TIMEOUT_SECONDS",
+        "31",
+        "must be a whole number from 1 to 30",
+    ),
+    (
         "SMTP_URL",
         "mail.example.com:25",
         "must be an address like smtps://user:password@mail.example.com",

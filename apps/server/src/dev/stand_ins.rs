@@ -106,6 +106,7 @@ async fn sandbox(
     let sandbox = sandbox.await.context("starting the Stripe sandbox")?;
     seed(&sandbox).await.context("seeding the Stripe sandbox")?;
     variables.set("STRIPE_API_BASE", sandbox.url());
+    variables.set_default("STRIPE_CALLS_PER_SECOND", "1000");
     variables.set("STRIPE_SECRET_KEY", &secrets.stripe_secret_key);
     variables.set("STRIPE_PUBLISHABLE_KEY", &secrets.stripe_publishable_key);
     variables.set("STRIPE_WEBHOOK_SECRET", &secrets.stripe_webhook_secret);

@@ -6,10 +6,10 @@ use tokio::{
     net::TcpListener,
     task::JoinHandle,
 };
-use tollgate_billing::{Stamp, SubscriptionId};
-use tollgate_use_cases::ports::{Payments, PaymentsError};
+use tollgate_billing::{Customer, Stamp, SubscriptionId};
+use tollgate_use_cases::ports::{CheckoutSessionId, Payments, PaymentsError};
 
-use crate::given::{NOW, customer, key, payments, subscription};
+use crate::given::{NOW, checkout, customer, key, payments, subscription};
 
 const DATE: &str = "Date: Mon, 21 Sep 2026 14:13:20 GMT\r\n";
 
@@ -62,7 +62,7 @@ async fn the_server_of_these_tests_can_also_answer_well() {
 }
 
 #[tokio::test]
-async fn an_object_that_cannot_be_understood_is_unreadable() {
+async fn f18_an_object_that_cannot_be_understood_is_unreadable() {
     let unknown_status = {
         let mut object = subscription();
         object["status"] = json!("hibernating");
@@ -89,7 +89,7 @@ async fn an_object_that_cannot_be_understood_is_unreadable() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_nothing_about_the_subscription_is_unreadable() {
+async fn f18_an_answer_that_says_nothing_about_the_subscription_is_unreadable() {
     let object = subscription().to_string();
     for (case, answer) in [
         ("no date", http("200 OK", "", &object)),
@@ -120,6 +120,64 @@ async fn an_answer_that_says_nothing_about_the_subscription_is_unreadable() {
             matches!(read, Err(PaymentsError::Unreadable { .. })),
             "{case}: {read:?}"
         );
+    }
+}
+
+/// What each call makes of the server at `url`.
+async fn asked(url: &str) -> Vec<(&'static str, Result<(), PaymentsError>)> {
+    let payments = payments(url);
+    let of = Customer::new("cus_1");
+    let session = CheckoutSessionId("cs_1".to_owned());
+    let request = checkout(of.clone(), "price_1");
+    let created = payments.create_customer(&key("a"), &customer()).await;
+    let opened = payments.open_checkout(&key("b"), &request).await;
+    let expired = payments.expire_checkout(&session).await;
+    let portal = payments.open_portal(&of, "https://app.example").await;
+    let id = SubscriptionId::new("sub_1");
+    let read = payments.read_subscription(&id).await;
+    let catalog = payments.read_catalog().await;
+    vec![
+        ("create a customer", created.map(drop)),
+        ("open a page", opened.map(drop)),
+        ("expire a page", expired),
+        ("open the portal", portal.map(drop)),
+        ("read a subscription", read.map(drop)),
+        ("read the catalog", catalog.map(drop)),
+    ]
+}
+
+#[tokio::test]
+async fn f18_of_sixty_broken_answers_none_is_believed() {
+    let page = "<!doctype html><h1>Welcome</h1>";
+    for (case, answer) in [
+        ("a page", http("200 OK", DATE, page)),
+        (
+            "half a document",
+            http("200 OK", DATE, r#"{"id": "cus_1", "ob"#),
+        ),
+        ("nothing", http("200 OK", DATE, "")),
+        ("null", http("200 OK", DATE, "null")),
+        ("a list in place of an object", http("200 OK", DATE, "[]")),
+        ("no field at all", http("200 OK", DATE, "{}")),
+        (
+            "a number for an id",
+            http("200 OK", DATE, r#"{"id": 1, "url": 2, "data": 3}"#),
+        ),
+        ("ten megabytes", http("200 OK", DATE, &" ".repeat(10 << 20))),
+        ("no content", http("204 No Content", DATE, "")),
+        (
+            "a refusal that says nothing",
+            http("418 I'm a teapot", DATE, page),
+        ),
+    ] {
+        let (url, serving) = serving(answer).await;
+        for (call, result) in asked(&url).await {
+            assert!(
+                matches!(result, Err(PaymentsError::Unreadable { .. })),
+                "{call}: {case}: {result:?}"
+            );
+        }
+        serving.abort();
     }
 }
 
@@ -172,7 +230,7 @@ async fn a_refusal_keeps_stripes_code_and_words() {
 }
 
 #[tokio::test]
-async fn a_list_without_an_end_is_unreadable() {
+async fn f18_a_list_without_an_end_is_unreadable() {
     for page in [
         json!({"data": [], "has_more": true}),
         json!({"data": [{"id": "prod_1", "name": "Pro"}], "has_more": true}),

@@ -87,20 +87,6 @@ async fn a_customer_is_created_once_per_key() {
 }
 
 #[tokio::test]
-async fn a_key_used_for_something_else_is_refused_as_our_mistake() {
-    let sandbox = sandbox().await;
-    let payments = payments(&sandbox.url());
-    payments
-        .create_customer(&key("a"), &customer())
-        .await
-        .unwrap();
-    let mut other = customer();
-    other.name = "Grace".to_owned();
-    let result = payments.create_customer(&key("a"), &other).await;
-    assert_eq!(refused(result), "idempotency_error");
-}
-
-#[tokio::test]
 async fn a_checkout_page_opens_with_what_was_chosen() {
     let sandbox = sandbox().await;
     let request = request(&sandbox).await;

@@ -1,6 +1,6 @@
 //! What the tests start from.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use serde_json::{Value, json};
 use tollgate_payments_stripe::{Mode, Settings, StripePayments, StripeWebhooks};
@@ -79,8 +79,11 @@ pub(crate) async fn sandbox() -> Sandbox {
 pub(crate) fn settings(url: &str) -> Settings {
     Settings {
         api_base: Some(url.to_owned()),
+        calls_per_second: NonZeroU32::MAX,
+        timeout: Duration::from_secs(20),
+        deadline: Duration::from_secs(30),
         backoff: Duration::from_millis(2),
-        ..Settings::new(KEY.into())
+        ..Settings::new(KEY.into(), Mode::Test)
     }
 }
 

@@ -12,3 +12,4 @@ mod given;
 mod lives;
 mod recorded;
 mod signatures;
+mod tls;
