@@ -29,6 +29,7 @@ fn body_of(route: &Route) -> Option<Value> {
         "/api/v1/webhooks/stripe" => Some(json!({
             "id": "evt_1", "type": "product.created", "created": 1, "livemode": false,
         })),
+        "/api/v1/admin/accounts/{id}/suspend" => Some(json!({ "reason": "a chargeback" })),
         _ => None,
     }
 }

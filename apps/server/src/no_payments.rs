@@ -44,6 +44,13 @@ impl Payments for NoPayments {
         Err(PaymentsError::NotConfigured)
     }
 
+    async fn cancel_subscription(
+        &self,
+        _: &SubscriptionId,
+    ) -> Result<Option<Described>, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
     async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError> {
         Err(PaymentsError::NotConfigured)
     }

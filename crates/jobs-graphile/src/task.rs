@@ -63,6 +63,7 @@ tasks! {
     RetryEvent = "retry_event",
     ReadSubscription = "read_subscription",
     ExpireCheckout = "expire_checkout",
+    EndSubscription = "end_subscription",
 }
 
 /// An error with its causes, as one line; the engine keeps it with the job.
@@ -152,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    fn one_of_each() -> [JobKind; 8] {
+    fn one_of_each() -> [JobKind; 9] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -181,6 +182,10 @@ mod tests {
             },
             JobKind::RetryEvent { event },
             JobKind::ReadSubscription {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
+            },
+            JobKind::EndSubscription {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
             },

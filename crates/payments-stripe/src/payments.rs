@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use hyper::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use stripe_billing::{
-    billing_portal_session::CreateBillingPortalSession, subscription::RetrieveSubscription,
+    billing_portal_session::CreateBillingPortalSession,
+    subscription::{CancelSubscription, RetrieveSubscription},
 };
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
@@ -269,6 +270,26 @@ impl Payments for StripePayments {
             .stamp()
             .ok_or_else(|| Unreadable::missing("the header Date"))?;
         Ok(Some((read.customer(), read.describe(stamp)?)))
+    }
+
+    /// Stripe knows no subscription that it could end where that is over; how it stands is asked then.
+    async fn cancel_subscription(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<Described>, PaymentsError> {
+        let Some(id) = path_segment(subscription.as_str()) else {
+            return Ok(None);
+        };
+        let answer = self.call(CancelSubscription::new(id).build(), None).await?;
+        if is_unknown(&answer) {
+            let now = self.read_subscription(subscription).await?;
+            return Ok(now.map(|(_, described)| described));
+        }
+        let ended: objects::Subscription = read(&answer)?;
+        let stamp = answer
+            .stamp()
+            .ok_or_else(|| Unreadable::missing("the header Date"))?;
+        Ok(Some(ended.describe(stamp)?))
     }
 
     async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError> {

@@ -1,9 +1,12 @@
-//! Accounts as the operator finds and sees them.
+//! Accounts as the operator finds them, sees them and suspends them.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, Value,
+    prelude::DateTimeUtc,
+};
 use tollgate_billing::Customer;
 use tollgate_identity::Role;
-use tollgate_primitives::{AccountId, UserId};
+use tollgate_primitives::{AccountId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
     AccountLookup, AccountPosition, AccountSummary, Member, Members, PAGE, Page, Reservation,
     StoreError,
@@ -11,7 +14,7 @@ use tollgate_use_cases::ports::{
 use uuid::Uuid;
 
 use crate::{
-    columns::{Columns, Table, all, one, statement, unavailable},
+    columns::{Columns, Table, all, execute, one, statement, unavailable},
     facts::{standing_columns, standing_from_row, standing_source},
     rows::{purchase_reservation, user},
 };
@@ -189,4 +192,44 @@ pub(crate) async fn open_purchase(
         .map_err(unavailable("find the open purchase"))?
         .map(purchase_reservation::from_row)
         .transpose()
+}
+
+const SUSPEND: &str = "UPDATE accounts SET suspended_at = $2 WHERE id = $1";
+
+/// A statement of its own after the account's row is locked, so that it sees every session that began
+/// before: one begins only while it holds that row.
+const END_SESSIONS: &str =
+    "UPDATE auth_sessions SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL";
+
+pub(crate) async fn suspend(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let values = || [account.as_uuid().into(), now.as_datetime().into()];
+    let suspend = statement(SUSPEND, values());
+    execute(connection, "suspend the account", suspend).await?;
+    let end = statement(END_SESSIONS, values());
+    execute(connection, "end the account's sessions", end).await
+}
+
+pub(crate) async fn unsuspend(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    let values = [account.as_uuid().into(), None::<DateTimeUtc>.into()];
+    let unsuspend = statement(SUSPEND, values);
+    execute(connection, "end the suspension", unsuspend).await?;
+    Ok(())
+}
+
+const IS_SUSPENDED: &str = "SELECT FROM accounts WHERE id = $1 AND suspended_at IS NOT NULL";
+
+pub(crate) async fn is_suspended(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<bool, StoreError> {
+    let asked = statement(IS_SUSPENDED, [account.as_uuid().into()]);
+    let row = one(connection, "look for a suspension", asked).await?;
+    Ok(row.is_some())
 }

@@ -73,12 +73,14 @@ pub(crate) async fn user(
     }))
 }
 
-/// A new session starts in the account the person joined first.
-const CREDENTIALS: &str = "SELECT u.id, u.password_hash, m.account_id, \
+/// A new session starts in the account the person joined first, of those that are not suspended.
+const CREDENTIALS: &str = "SELECT u.id, u.password_hash, m.account_id, m.is_suspended, \
      (SELECT json_agg(DISTINCT o.provider) FROM oauth_identities o WHERE o.user_id = u.id)::text \
      FROM users u \
-     CROSS JOIN LATERAL (SELECT account_id FROM memberships WHERE user_id = u.id \
-       ORDER BY created_at, account_id LIMIT 1) m \
+     CROSS JOIN LATERAL (\
+       SELECT o.account_id, c.suspended_at IS NOT NULL AS is_suspended \
+       FROM memberships o JOIN accounts c ON c.id = o.account_id WHERE o.user_id = u.id \
+       ORDER BY is_suspended, o.created_at, o.account_id LIMIT 1) m \
      WHERE u.email = $1";
 
 pub(crate) async fn credentials(
@@ -96,6 +98,7 @@ pub(crate) async fn credentials(
             .take::<Option<String>>(user::TABLE, "password_hash")?
             .map(PasswordHash),
         account: AccountId::from_uuid(columns.take(MEMBERSHIPS, "account_id")?),
+        is_suspended: columns.take(Table("accounts"), "suspended_at")?,
         providers: columns.json(Table("oauth_identities"), "provider")?,
     }))
 }

@@ -48,7 +48,7 @@ pub(crate) async fn customer(
 }
 
 /// Waits for whoever decides about this account; keys that point at it are not held up.
-const LOCK: &str = "SELECT name, stripe_customer_id, is_test_cohort FROM accounts WHERE id = $1 \
+const LOCK: &str = "SELECT name, stripe_customer_id, is_test_cohort, suspended_at FROM accounts WHERE id = $1 \
                     FOR NO KEY UPDATE";
 
 /// A statement of its own: one that had waited for the lock would see the rest as it was before. The
@@ -73,6 +73,7 @@ pub(crate) async fn lock_account(
     let name = columns.take(ACCOUNTS, "name")?;
     let customer: Option<String> = columns.take(ACCOUNTS, "stripe_customer_id")?;
     let is_test_cohort = columns.take(ACCOUNTS, "is_test_cohort")?;
+    let suspended_at = columns.optional_timestamp(ACCOUNTS, "suspended_at")?;
     let asked = statement(LOCKED, [account.as_uuid().into()]);
     let row = one(connection, "read the locked account", asked)
         .await?
@@ -83,6 +84,7 @@ pub(crate) async fn lock_account(
         name,
         customer: customer.map(Customer::from),
         is_test_cohort,
+        suspended_at,
         members: columns.parse::<i64, _>(Table("memberships"), "count")?,
         standing: standing_from_row(columns)?,
         reservation: open_reservation(connection, account).await?,

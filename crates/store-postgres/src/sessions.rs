@@ -9,28 +9,42 @@ use tollgate_use_cases::ports::{
 
 use crate::{
     columns::{Columns, Table, execute, one, statement, unavailable},
-    rows::{auth_session, refresh_token},
+    rows::refresh_token,
 };
 
 const SESSIONS: Table = Table("auth_sessions");
 const TOKENS: Table = Table("refresh_tokens");
+
+/// The lock waits for a suspension that is under way, and is waited for by one that comes later.
+const INSERT: &str = "INSERT INTO auth_sessions \
+       (id, user_id, account_id, created_at, last_active, user_agent, ip) \
+     SELECT $1, $2, c.id, $4, $4, $5, $6 FROM accounts c \
+     WHERE c.id = $3 AND c.suspended_at IS NULL FOR SHARE OF c";
 
 pub(crate) async fn insert(
     connection: &impl ConnectionTrait,
     session: &NewSession,
     refresh: &NewRefreshToken,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    auth_session::Entity::insert(auth_session::to_row(session, now).into_active_model())
-        .exec_without_returning(connection)
-        .await
-        .map_err(unavailable("insert the session"))?;
+) -> Result<bool, StoreError> {
+    let values = [
+        session.id.as_uuid().into(),
+        session.user.as_uuid().into(),
+        session.account.as_uuid().into(),
+        now.as_datetime().into(),
+        session.user_agent.clone().into(),
+        session.ip.clone().into(),
+    ];
+    let insert = statement(INSERT, values);
+    if execute(connection, "insert the session", insert).await? == 0 {
+        return Ok(false);
+    }
     let refresh = refresh_token::to_row(session.id, refresh, now);
     refresh_token::Entity::insert(refresh.into_active_model())
         .exec_without_returning(connection)
         .await
         .map_err(unavailable("insert the refresh token"))?;
-    Ok(())
+    Ok(true)
 }
 
 /// Two at once meet at the row of the token: the second one sees it used and changes nothing. A

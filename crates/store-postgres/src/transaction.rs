@@ -12,8 +12,8 @@ use tollgate_use_cases::ports::{
 };
 
 use crate::{
-    audit, columns::unavailable, inbox, one_time, outbox, people, purchases, queue, sessions,
-    subscriptions,
+    accounts, audit, columns::unavailable, inbox, one_time, outbox, people, purchases, queue,
+    sessions, subscriptions,
 };
 
 /// Rolls back when it is dropped.
@@ -57,7 +57,7 @@ impl Transaction for PostgresTransaction {
         session: &NewSession,
         refresh: &NewRefreshToken,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         sessions::insert(&self.0, session, refresh, now).await
     }
 
@@ -163,6 +163,22 @@ impl Transaction for PostgresTransaction {
 
     async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError> {
         people::billing_contacts(&self.0, account).await
+    }
+
+    async fn suspend_account(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        accounts::suspend(&self.0, account, now).await
+    }
+
+    async fn unsuspend_account(&mut self, account: AccountId) -> Result<(), StoreError> {
+        accounts::unsuspend(&self.0, account).await
+    }
+
+    async fn is_suspended(&mut self, account: AccountId) -> Result<bool, StoreError> {
+        accounts::is_suspended(&self.0, account).await
     }
 
     async fn lock_job(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {

@@ -8,7 +8,7 @@ use tollgate_billing::{
 use tollgate_primitives::{AccountId, JobKey, Timestamp, UserId};
 
 use crate::{
-    App,
+    App, end_subscription,
     ports::{
         Change, Conclusion, EventState, InboxEntry, Job, JobKind, Notice, NoticeContent, Received,
         StoreError, Transaction, Version,
@@ -65,6 +65,8 @@ enum Verdict {
         version: Option<Version>,
         next: Option<Subscription>,
         effect: Option<Effect>,
+        /// Whether `next` could charge and what was before could not.
+        begins: bool,
     },
     /// Closes the purchase of a checkout page, whose subscription is known already, if any.
     ClosePurchase,
@@ -125,6 +127,7 @@ async fn apply_unlocked(
             version,
             next,
             effect: None,
+            begins: false,
         }) if next.is_none() || received.is_settled() => {
             let change = as_change(*account, *version, next.as_ref());
             (EventState::Applied, change, Applied::Now)
@@ -163,6 +166,7 @@ pub(crate) async fn settle_event(
             version: received.version,
             next: None,
             effect: None,
+            begins: false,
         };
     }
     if carry_out(tx.as_mut(), notice, verdict, now).await? != Applied::Before {
@@ -197,6 +201,15 @@ async fn carry_out(
         let key = JobKey::new("expire-checkout", &session);
         tx.enqueue(&Job::now(key, JobKind::ExpireCheckout { session }))
             .await?;
+    }
+    if let Verdict::Change {
+        account,
+        next: Some(next),
+        begins: true,
+        ..
+    } = &verdict
+    {
+        end_subscription::order_if_suspended(tx, *account, next).await?;
     }
     match verdict {
         Verdict::Change {
@@ -325,9 +338,15 @@ fn step(
             });
         }
     };
+    let lives = |state: &Option<Subscription>| {
+        state
+            .as_ref()
+            .is_some_and(Subscription::is_live_at_provider)
+    };
     Ok(Verdict::Change {
         account: *account,
         version: received.version,
+        begins: !lives(current) && lives(&next),
         next,
         effect,
     })

@@ -89,6 +89,7 @@ async fn reserve(
     let account = tx
         .lock_account(caller.account)
         .await?
+        .filter(|account| account.suspended_at.is_none())
         .ok_or(CheckoutError::AccountGone)?;
     let buyer = Buyer {
         standing: &account.standing,

@@ -9,6 +9,7 @@ use tollgate_primitives::{AccountId, Timestamp};
 use crate::{
     App,
     apply_event::{ApplyError, settle_event},
+    end_subscription,
     ports::{AuditEntry, Described, Notice, PaymentsError, StoreError},
     receive_webhook::keep_for_later,
 };
@@ -135,6 +136,7 @@ async fn read_one(
     match transition(locked.standing.subscription.as_ref(), &read, now)? {
         Outcome::Moved { next, .. } => {
             tx.put_subscription(account, &next, now).await?;
+            end_subscription::order_if_suspended(tx.as_mut(), account, &next).await?;
             tx.audit(&entry, now).await?;
         }
         Outcome::Noticed(_) | Outcome::AlreadyApplied | Outcome::NeedsRead => {}

@@ -9,6 +9,7 @@ use tollgate_primitives::JobKey;
 use crate::{
     App,
     apply_event::{ApplyError, apply_event},
+    end_subscription::end_subscription,
     ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
     read_subscription::{ReadError, read_subscription},
     reset_password::mail_password_reset,
@@ -70,6 +71,7 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             Ok(()) => Ok(()),
             Err(error) => put_off(app, &subscription, error).await,
         },
+        JobKind::EndSubscription { subscription, .. } => end_subscription(app, &subscription).await,
         JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
     }
 }

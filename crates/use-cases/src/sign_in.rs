@@ -16,6 +16,9 @@ pub enum SignInError {
     InvalidCredentials,
     #[error("the person signs in through a provider")]
     UseOauthProvider { providers: Vec<String> },
+    /// Told to whoever knows the password, and to nobody else.
+    #[error("the account is suspended")]
+    AccountSuspended,
     #[error(transparent)]
     Passwords(#[from] PasswordsError),
     #[error(transparent)]
@@ -47,9 +50,12 @@ pub async fn sign_in(
     }
     match verdict {
         Verdict::Wrong => Err(SignInError::InvalidCredentials),
-        Verdict::Right => Ok(open_session(app, credentials, None, origin).await?),
+        Verdict::Right | Verdict::RightRehashed(_) if credentials.is_suspended => {
+            Err(SignInError::AccountSuspended)
+        }
+        Verdict::Right => open_session(app, credentials, None, origin).await,
         Verdict::RightRehashed(better) => {
-            Ok(open_session(app, credentials, Some(better), origin).await?)
+            open_session(app, credentials, Some(better), origin).await
         }
     }
 }
@@ -59,14 +65,16 @@ async fn open_session(
     person: Credentials,
     better: Option<PasswordHash>,
     origin: Session,
-) -> Result<Tokens, StoreError> {
+) -> Result<Tokens, SignInError> {
     let now = app.clock.now();
     let (session, refresh, tokens) = app.start_session(person.user, person.account, origin, now);
     let mut tx = app.store.begin().await?;
     if let (Some(old), Some(new)) = (&person.password, &better) {
         tx.replace_password(person.user, old, new).await?;
     }
-    tx.insert_session(&session, &refresh, now).await?;
+    if !tx.insert_session(&session, &refresh, now).await? {
+        return Err(SignInError::AccountSuspended);
+    }
     tx.commit().await?;
     Ok(tokens)
 }

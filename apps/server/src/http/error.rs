@@ -15,7 +15,7 @@ use tollgate_identity::Role;
 use tollgate_use_cases::{
     BillingStateError, ChangePasswordError, CheckoutError, GateRefused, PortalError, RefreshError,
     RegisterError, ReplayError, ResetPasswordError, RetryJobError, SendVerificationError,
-    SignInError, VerifyEmailError, WebhookError,
+    SignInError, SuspendError, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -417,6 +417,11 @@ impl From<SignInError> for ApiError {
         match error {
             SignInError::InvalidCredentials => Self::invalid_credentials(),
             SignInError::UseOauthProvider { providers } => Self::use_oauth_provider(&providers),
+            SignInError::AccountSuspended => Self::new(
+                StatusCode::FORBIDDEN,
+                "account_suspended",
+                "This account is suspended; write to the people who run this service.",
+            ),
             SignInError::Passwords(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }
@@ -695,6 +700,24 @@ impl From<RetryJobError> for ApiError {
                 "This job is running; look again in a moment.",
             ),
             RetryJobError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SuspendError> for ApiError {
+    fn from(error: SuspendError) -> Self {
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        match error {
+            SuspendError::Unknown => Self::account_not_found(),
+            SuspendError::AlreadySuspended => conflict(
+                "already_suspended",
+                "This account is suspended; there is nothing to do.",
+            ),
+            SuspendError::NotSuspended => conflict(
+                "not_suspended",
+                "This account is not suspended; there is nothing to do.",
+            ),
+            SuspendError::Store(error) => error.into(),
         }
     }
 }

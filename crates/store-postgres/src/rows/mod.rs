@@ -2,7 +2,6 @@
 //! domain type (`from_row`) or comes from one (`to_row`).
 
 pub(crate) mod account;
-pub(crate) mod auth_session;
 pub(crate) mod membership;
 pub(crate) mod plan_billing;
 pub(crate) mod purchase_reservation;

@@ -62,6 +62,11 @@ pub enum JobKind {
         account: AccountId,
         subscription: SubscriptionId,
     },
+    /// End what a suspended account has bought.
+    EndSubscription {
+        account: AccountId,
+        subscription: SubscriptionId,
+    },
     /// Close a checkout page that nothing may be paid on any more: a newer choice replaced it, or
     /// another page was paid.
     ExpireCheckout { session: super::CheckoutSessionId },
@@ -79,6 +84,7 @@ impl JobKind {
             Self::MailTrialEnding { .. } => "mail_trial_ending",
             Self::RetryEvent { .. } => "retry_event",
             Self::ReadSubscription { .. } => "read_subscription",
+            Self::EndSubscription { .. } => "end_subscription",
             Self::ExpireCheckout { .. } => "expire_checkout",
         }
     }

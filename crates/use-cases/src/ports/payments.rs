@@ -158,6 +158,13 @@ pub trait Payments: Debug + Send + Sync {
         subscription: &SubscriptionId,
     ) -> Result<Option<(Customer, Described)>, PaymentsError>;
 
+    /// Ends a subscription at once and answers how it stands then; `None` when the provider knows none
+    /// such. Ending one that is over is fine.
+    async fn cancel_subscription(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<Described>, PaymentsError>;
+
     /// Every active product. Safe to repeat.
     async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError>;
 }

@@ -105,6 +105,8 @@ pub struct Credentials {
     pub providers: Vec<String>,
     /// The account a new session starts in.
     pub account: AccountId,
+    /// Whether all of the person's accounts are suspended.
+    pub is_suspended: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,6 +240,7 @@ pub struct LockedAccount {
     pub name: String,
     pub customer: Option<Customer>,
     pub is_test_cohort: bool,
+    pub suspended_at: Option<Timestamp>,
     pub standing: Standing,
     pub members: u32,
     pub reservation: Option<Reservation>,
@@ -578,12 +581,14 @@ pub trait Transaction: Debug + Send {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Begins a session; false when its account is suspended, and nothing is inserted then. Holds the
+    /// account until the commit, so that a suspension ends it or is seen here.
     async fn insert_session(
         &mut self,
         session: &NewSession,
         refresh: &NewRefreshToken,
         now: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Inserts a token and ends those before it with the same purpose: a person has one that works.
     /// A repeat changes nothing, also when a newer one was inserted meanwhile.
@@ -675,6 +680,17 @@ pub trait Transaction: Debug + Send {
     async fn billing_contacts(&mut self, account: AccountId) -> Result<Vec<UserId>, StoreError>;
 
     async fn audit(&mut self, entry: &AuditEntry, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Suspends a locked account and ends its sessions; answers how many.
+    async fn suspend_account(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    async fn unsuspend_account(&mut self, account: AccountId) -> Result<(), StoreError>;
+
+    async fn is_suspended(&mut self, account: AccountId) -> Result<bool, StoreError>;
 
     /// Keeps workers off a job; `None` when there is none such, or it is done.
     async fn lock_job(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError>;

@@ -151,6 +151,7 @@ impl Transaction for Open {
             name: "Example".to_owned(),
             customer: Some(Customer::new(CUSTOMER)),
             is_test_cohort: false,
+            suspended_at: None,
             standing: Standing {
                 subscription: self.subscription(),
                 grant: None,
@@ -219,7 +220,7 @@ impl Transaction for Open {
         _: &NewSession,
         _: &NewRefreshToken,
         _: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         unused()
     }
 
@@ -283,6 +284,18 @@ impl Transaction for Open {
         _: Timestamp,
     ) -> Result<(), StoreError> {
         unused()
+    }
+
+    async fn suspend_account(&mut self, _: AccountId, _: Timestamp) -> Result<u64, StoreError> {
+        unused()
+    }
+
+    async fn unsuspend_account(&mut self, _: AccountId) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn is_suspended(&mut self, _: AccountId) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn lock_job(&mut self, _: JobId) -> Result<Option<JobRecord>, StoreError> {

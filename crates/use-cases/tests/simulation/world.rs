@@ -208,6 +208,13 @@ impl Payments for Shared {
         unused()
     }
 
+    async fn cancel_subscription(
+        &self,
+        _: &SubscriptionId,
+    ) -> Result<Option<Described>, PaymentsError> {
+        unused()
+    }
+
     async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError> {
         unused()
     }

@@ -13,6 +13,7 @@ mod passwords;
 mod plans;
 mod register;
 mod sessions;
+mod suspension;
 mod webhook_events;
 mod webhooks;
 
@@ -61,6 +62,8 @@ pub(crate) fn operators(services: &mut ServiceConfig<'_>) {
         .service(jobs::retry)
         .service(accounts::find)
         .service(accounts::show)
+        .service(suspension::suspend)
+        .service(suspension::unsuspend)
         .service(audit_log::list);
 }
 
