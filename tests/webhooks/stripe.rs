@@ -50,7 +50,7 @@ async fn an_event_is_applied_once_and_answered_alike_for_ever() {
 }
 
 #[tokio::test]
-async fn t78_of_twenty_four_deliveries_at_once_one_is_applied() {
+async fn f19_t78_of_twenty_four_deliveries_at_once_one_is_applied() {
     let world = Setup::default().two_nodes().start().await;
     let ada = customer(&world).await;
     let subscription = world.subscription(&ada).await;
@@ -401,7 +401,7 @@ async fn t81_only_the_customer_says_whose_event_it_is() {
 }
 
 #[tokio::test]
-async fn t79_every_order_of_the_events_of_a_purchase_ends_alike() {
+async fn f20_t79_every_order_of_the_events_of_a_purchase_ends_alike() {
     let world = World::start().await;
     let mut ada = buyer(&world).await;
     world.advance(DAY * 15).await;
@@ -548,7 +548,7 @@ async fn t79_of_fifty_changes_told_at_once_to_two_nodes_the_newest_stands() {
 }
 
 #[tokio::test]
-async fn t80_news_that_arrive_before_the_answer_to_our_own_call_are_fine() {
+async fn f23_t80_news_that_arrive_before_the_answer_to_our_own_call_are_fine() {
     let world = World::start().await;
     let settings = json!({ "sign_with_sandbox_clock": true, "webhook_before_answer": true });
     world.tell_sandbox("settings", settings).await;
