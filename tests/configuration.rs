@@ -106,6 +106,8 @@ fn what_is_in_force_is_shown_without_secrets() {
     BCRYPT_COST             4
     HASH_WORKERS            16
     WORKER_CONCURRENCY      4
+    RECONCILE_ENABLED       false
+    RECONCILE_CALLS_PER_MINUTE 120
     LOG_FORMAT              json
     RUST_LOG                warn,tollgate=info
     ");

@@ -7,6 +7,7 @@ mod m20261120_000002_catalog;
 mod m20261120_000003_billing;
 mod m20261120_000004_audit_log;
 mod m20261120_000005_inbox;
+mod m20261120_000007_reconciliation;
 mod m20261120_000009_operator;
 mod m20261120_000010_catalog_revision;
 mod m20261120_000011_one_time_tokens;
@@ -91,6 +92,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261120_000003_billing.rs"),
         include_str!("m20261120_000004_audit_log.rs"),
         include_str!("m20261120_000005_inbox.rs"),
+        include_str!("m20261120_000007_reconciliation.rs"),
         include_str!("m20261120_000009_operator.rs"),
         include_str!("m20261120_000010_catalog_revision.rs"),
         include_str!("m20261120_000011_one_time_tokens.rs"),
@@ -111,6 +113,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000003_billing::Migration),
             Box::new(m20261120_000004_audit_log::Migration),
             Box::new(m20261120_000005_inbox::Migration),
+            Box::new(m20261120_000007_reconciliation::Migration),
             Box::new(m20261120_000009_operator::Migration),
             Box::new(m20261120_000010_catalog_revision::Migration),
             Box::new(m20261120_000011_one_time_tokens::Migration),

@@ -202,6 +202,11 @@ impl World {
         address(&self.ops_url(node))
     }
 
+    /// What a node's use cases are given.
+    pub(crate) fn app_of(&self, node: usize) -> &Arc<App> {
+        self.nodes[node].app()
+    }
+
     /// Ends a node as its process would end.
     pub(crate) async fn stop_node(&mut self, node: usize) {
         self.nodes.remove(node).stop().await;
@@ -318,6 +323,8 @@ fn address(url: &str) -> SocketAddr {
 fn http_client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        // Sooner than the server closes it, so that no request is sent into the closing.
+        .pool_idle_timeout(Duration::from_secs(2))
         .timeout(PATIENCE)
         .build()
         .unwrap()
@@ -366,6 +373,7 @@ pub(crate) fn settings(database_url: &str, smtp_url: &str) -> Settings {
         ("ACCESS_TOKEN_KEYS", ACCESS_TOKEN_KEY),
         ("BCRYPT_COST", "4"),
         ("HASH_WORKERS", "16"),
+        ("RECONCILE_ENABLED", "false"),
     ]
     .map(|(key, value)| (key, value.to_owned()))
     .into()

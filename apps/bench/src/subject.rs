@@ -37,6 +37,7 @@ pub(crate) fn settings(database_url: String) -> Vec<(&'static str, String)> {
         ("STRIPE_SECRET_KEY", "sk_test_0123456789abcdef"),
         ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
         ("STRIPE_CALLS_PER_SECOND", "10000"),
+        ("RECONCILE_ENABLED", "false"),
         (
             "TOKEN_SECRET",
             "1f0e3dad99908345f7439f8ffabdffc41f0e3dad99908345f7439f8ffabdffc4",

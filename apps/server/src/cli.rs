@@ -8,13 +8,13 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use secrecy::ExposeSecret as _;
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
-use tollgate_use_cases::sync_plans;
+use tollgate_use_cases::{App, ports::ReconcileJob, sync_plans};
 
 #[cfg(feature = "dev")]
 use crate::dev;
@@ -22,7 +22,7 @@ use crate::{
     config::{self, Config, ConfigInvalid, Variables},
     http, logging,
     node::{Node, NotNow, Role, Shell},
-    wiring,
+    reconcile, wiring,
 };
 
 /// Sign-up, reverse trials, billing, and the gate before a product.
@@ -58,6 +58,15 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Compare what is stored with Stripe, and mend what differs
+    Reconcile {
+        /// Only this one
+        #[arg(long)]
+        job: Option<Job>,
+        /// Say what differs, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the API's description as JSON
     Openapi,
     /// Check the configuration and print what is in force, secrets hidden
@@ -66,6 +75,26 @@ enum Command {
     #[cfg(feature = "dev")]
     #[command(subcommand)]
     Db(DbCommand),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Job {
+    /// Purchases that have waited long
+    Pending,
+    /// Events that never arrived
+    Events,
+    /// Every subscription
+    Sweep,
+}
+
+impl From<Job> for ReconcileJob {
+    fn from(job: Job) -> Self {
+        match job {
+            Job::Pending => Self::Pending,
+            Job::Events => Self::Events,
+            Job::Sweep => Self::Sweep,
+        }
+    }
 }
 
 #[cfg(feature = "dev")]
@@ -117,6 +146,12 @@ async fn carry_out(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker => serve(&variables, Role::Worker).await?,
         Command::Migrate => migrate(&variables).await?,
         Command::SyncPlans { dry_run } => return sync(&variables, dry_run).await,
+        Command::Reconcile { job, dry_run } => {
+            let app = app_with_provider(&variables).await?;
+            let one = job.map(|job| [ReconcileJob::from(job)]);
+            let jobs = one.as_ref().map_or(&ReconcileJob::ALL[..], |job| job);
+            return Ok(reconcile::run(&app, jobs, dry_run).await);
+        }
         Command::Openapi => print(&(serde_json::to_string_pretty(&http::openapi())? + "\n")),
         Command::CheckConfig => print(&Config::parse(&variables)?.in_force.to_string()),
         #[cfg(feature = "dev")]
@@ -149,14 +184,19 @@ async fn migrate(variables: &Variables) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn sync(variables: &Variables, dry_run: bool) -> anyhow::Result<ExitCode> {
+/// For commands that are of no use without Stripe.
+async fn app_with_provider(variables: &Variables) -> anyhow::Result<App> {
     let config = Config::parse(variables)?;
     logging::start(&config.log);
     if config.stripe.is_none() {
         return Err(NotNow::NoProvider.into());
     }
     let store = wiring::connect(&config.database).await?;
-    let app = wiring::app(config, Shell::system(), store)?;
+    wiring::app(config, Shell::system(), store)
+}
+
+async fn sync(variables: &Variables, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let app = app_with_provider(variables).await?;
     let report = sync_plans(&app, dry_run).await?;
     for warning in &report.warnings {
         print(&format!("warning: {warning}\n"));

@@ -65,6 +65,7 @@ pub struct Config {
     pub passwords: Passwords,
     /// Jobs a worker runs at once.
     pub worker_concurrency: NonZeroUsize,
+    pub reconciliation: Reconciliation,
     pub log: Log,
     /// Every key with what holds, for people to read.
     pub in_force: InForce,
@@ -122,6 +123,14 @@ pub struct Passwords {
     pub pepper: SecretString,
     pub bcrypt_cost: u32,
     pub workers: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Reconciliation {
+    /// Whether workers do it by themselves.
+    pub is_enabled: bool,
+    /// Questions to the payment provider, over all nodes.
+    pub calls_per_minute: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +217,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
             "must be a whole number from 1 to 64",
         ),
     );
+    let reconciliation = read_reconciliation(reader);
     let log = read_log(reader);
     refuse_shared_secrets(reader);
     Some(Config {
@@ -223,6 +233,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         secrets: secrets?,
         passwords: passwords?,
         worker_concurrency: worker_concurrency?,
+        reconciliation: reconciliation?,
         log: log?,
         in_force: InForce::default(),
     })
@@ -447,6 +458,19 @@ fn read_passwords(reader: &mut Reader<'_>, is_production: bool) -> Option<Passwo
         pepper: pepper?,
         bcrypt_cost: bcrypt_cost?,
         workers: workers?,
+    })
+}
+
+fn read_reconciliation(reader: &mut Reader<'_>) -> Option<Reconciliation> {
+    let is_enabled = reader.open("RECONCILE_ENABLED", "true", flag);
+    let calls_per_minute = reader.open(
+        "RECONCILE_CALLS_PER_MINUTE",
+        "120",
+        number(10..=6_000, "must be a whole number from 10 to 6000"),
+    );
+    Some(Reconciliation {
+        is_enabled: is_enabled?,
+        calls_per_minute: calls_per_minute?,
     })
 }
 

@@ -10,6 +10,7 @@ mod logging;
 mod no_payments;
 pub mod node;
 mod ops;
+mod reconcile;
 pub mod system;
 mod wiring;
 mod worker;

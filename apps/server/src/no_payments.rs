@@ -1,11 +1,11 @@
 //! The payment provider of a deployment that has none: says so to every question.
 
 use async_trait::async_trait;
-use tollgate_billing::{Customer, SubscriptionId};
+use tollgate_billing::{Customer, Stamp, SubscriptionId};
 use tollgate_primitives::JobKey;
 use tollgate_use_cases::ports::{
-    CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described, NewCustomer,
-    Payments, PaymentsError,
+    CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described,
+    EventsPage, NewCustomer, NoticeId, Payments, PaymentsError, SubscriptionsPage,
 };
 
 #[derive(Debug)]
@@ -48,6 +48,29 @@ impl Payments for NoPayments {
         &self,
         _: &SubscriptionId,
     ) -> Result<Option<Described>, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn read_checkout(
+        &self,
+        _: &CheckoutSessionId,
+    ) -> Result<Option<CheckoutEnd>, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn list_events(
+        &self,
+        _: Stamp,
+        _: Option<Stamp>,
+        _: Option<&NoticeId>,
+    ) -> Result<EventsPage, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn list_subscriptions(
+        &self,
+        _: Option<&SubscriptionId>,
+    ) -> Result<SubscriptionsPage, PaymentsError> {
         Err(PaymentsError::NotConfigured)
     }
 

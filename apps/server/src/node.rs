@@ -16,7 +16,7 @@ use crate::{
     http::{self, Listening, PublicConfig, Underway},
     ops::{self, Health},
     wiring,
-    worker::Worker,
+    worker::{Worker, WorkerOptions},
 };
 
 pub use crate::wiring::Shell;
@@ -72,8 +72,11 @@ impl Node {
         ops::recorder();
         let (bind, ops_bind) = (config.bind, config.ops_bind);
         let database_url = config.database.url.clone();
-        let concurrency = config.worker_concurrency;
         let stripe = config.stripe.as_ref();
+        let options = WorkerOptions {
+            concurrency: config.worker_concurrency,
+            reconciles: stripe.is_some() && config.reconciliation.is_enabled,
+        };
         let public = PublicConfig {
             stripe_publishable_key: stripe.and_then(|stripe| stripe.publishable_key.clone()),
         };
@@ -94,7 +97,7 @@ impl Node {
         let api = api.transpose()?;
         let worker = role
             .works()
-            .then(|| Worker::start(database_url, concurrency, jobs));
+            .then(|| Worker::start(database_url, options, jobs));
         Ok(Self {
             worker: worker.transpose()?,
             api: api.map(Bound::run),

@@ -73,6 +73,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         clock: shell.clock,
         entropy: shell.entropy,
         operations: Arc::new(store.clone()),
+        reconciliation: Arc::new(store.clone()),
         store: Arc::new(store),
         passwords: Arc::new(passwords(config.passwords)?),
         key: token.clone(),
@@ -86,6 +87,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
             trial_days,
             policy,
             provider,
+            reconcile_calls_per_minute: config.reconciliation.calls_per_minute,
             frontend_url: config.frontend_url,
         },
     };

@@ -11,6 +11,14 @@ use tollgate_jobs_graphile::{
 use tollgate_primitives::JobKey;
 use tollgate_use_cases::{App, ports::JobKind, run_job};
 
+/// How a worker differs from others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerOptions {
+    pub(crate) concurrency: NonZeroUsize,
+    /// Whether it orders reconciliations.
+    pub(crate) reconciles: bool,
+}
+
 /// A worker that runs until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -21,13 +29,15 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn start(
         database_url: SecretString,
-        concurrency: NonZeroUsize,
+        options: WorkerOptions,
         app: Arc<App>,
     ) -> Result<Self, DatabaseUrlInvalid> {
+        let reconcile = options.reconciles.then_some(JobKind::Reconcile {});
         let settings = Settings {
             database_url,
-            concurrency,
+            concurrency: options.concurrency,
             recovery: Recovery::default(),
+            every_minute: reconcile.into_iter().collect(),
         };
         let shutdown = CancellationToken::new();
         let runner = JobRunner::start(&settings, Arc::new(UseCases(app)), shutdown.clone())?;

@@ -6,6 +6,7 @@
 //! knowledge of any payment provider; its words are translated at the adapter.
 
 mod access;
+mod drift;
 mod provider;
 pub mod purchase;
 mod subscription;
@@ -15,6 +16,7 @@ pub use access::{
     Access, AfterEnd, Basis, Locked, Policy, Standing, Status, StatusInvalid, access, is_paid,
     next_deadline, wire_status,
 };
+pub use drift::{Drift, drift};
 pub use provider::{
     Customer, Interval, IntervalInvalid, PriceId, ProviderStatus, Snapshot, Stamp, SubscriptionId,
 };

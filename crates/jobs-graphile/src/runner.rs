@@ -20,6 +20,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use tollgate_use_cases::ports::JobKind;
 use tracing::{error, warn};
 
 use crate::{Handler, listen::Listening, task};
@@ -41,6 +42,9 @@ pub struct Settings {
     /// Jobs at once. The worker opens at most three connections more than that.
     pub concurrency: NonZeroUsize,
     pub recovery: Recovery,
+    /// What is ordered at the beginning of each minute, once however many workers there are. A minute
+    /// in which none runs is not made up for.
+    pub every_minute: Vec<JobKind>,
 }
 
 /// How soon the jobs of a dead worker run again: within `dead_after` and `sweep_every`, and three
@@ -89,6 +93,7 @@ impl JobRunner {
             pool: pool(settings)?,
             concurrency: settings.concurrency.get(),
             recovery: settings.recovery,
+            every_minute: settings.every_minute.clone(),
             handler,
             shutdown: shutdown.clone(),
         };
@@ -131,6 +136,7 @@ struct Supervised {
     pool: PgPool,
     concurrency: usize,
     recovery: Recovery,
+    every_minute: Vec<JobKind>,
     handler: Arc<dyn Handler>,
     shutdown: CancellationToken,
 }
@@ -204,7 +210,8 @@ impl Supervised {
             .listen_os_shutdown_signals(false)
             .shutdown_signal(self.shutdown.clone().cancelled_owned())
             .shutdown_grace_period(GRACE)
-            .shutdown_interrupted_job_retry_delay(Duration::ZERO);
+            .shutdown_interrupted_job_retry_delay(Duration::ZERO)
+            .with_crons(self.every_minute.iter().map(task::every_minute));
         task::define_all(options)
     }
 }

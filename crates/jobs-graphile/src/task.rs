@@ -5,7 +5,8 @@ use std::{any::Any, error::Error, fmt, iter, panic::AssertUnwindSafe, sync::Arc,
 
 use futures_util::FutureExt as _;
 use graphile_worker::{
-    DbExecutor as _, DbValue, IntoTaskHandlerResult, TaskHandler, WorkerContext, WorkerOptions,
+    Crontab, CrontabTimer, DbExecutor as _, DbValue, IntoTaskHandlerResult, TaskHandler,
+    WorkerContext, WorkerOptions,
 };
 use metrics::{counter, histogram};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,22 @@ tasks! {
     ReadSubscription = "read_subscription",
     ExpireCheckout = "expire_checkout",
     EndSubscription = "end_subscription",
+    Reconcile = "reconcile",
+}
+
+/// Tries of an order that comes anew every minute: enough to outlive the worker that took it.
+const TRIES_WITHIN_A_MINUTE: u16 = 3;
+
+/// Orders `kind` at the beginning of each minute; an order that still waits then is replaced.
+pub(crate) fn every_minute(kind: &JobKind) -> Crontab {
+    let key = JobKey::new(kind.name(), "every-minute");
+    let mut crontab = Crontab::new(CrontabTimer::every_minute(), kind.name());
+    crontab.options.job_key = Some(key.as_str().to_owned());
+    crontab.options.max = Some(TRIES_WITHIN_A_MINUTE);
+    let kind = kind.clone();
+    // An order is a map of plain values, which JSON always has words for.
+    crontab.payload = serde_json::to_value(Order { key, kind }).ok();
+    crontab
 }
 
 /// An error with its causes, as one line; the engine keeps it with the job.
@@ -153,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    fn one_of_each() -> [JobKind; 9] {
+    fn one_of_each() -> [JobKind; 10] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -192,6 +209,7 @@ mod tests {
             JobKind::ExpireCheckout {
                 session: CheckoutSessionId("cs_1".into()),
             },
+            JobKind::Reconcile {},
         ]
     }
 

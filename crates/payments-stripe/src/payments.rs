@@ -4,30 +4,35 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use hyper::StatusCode;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
-    subscription::{CancelSubscription, RetrieveSubscription},
+    subscription::{
+        CancelSubscription, ListSubscription, ListSubscriptionStatus, RetrieveSubscription,
+    },
 };
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
     ExpireCheckoutSession, RetrieveCheckoutSession,
 };
-use stripe_client_core::{RequestBuilder, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::customer::CreateCustomer;
 use stripe_product::{price::ListPrice, product::ListProduct};
 use stripe_shared::{CheckoutSessionMode, PriceType};
 use tokio::time::{Instant, sleep_until};
-use tollgate_billing::{Customer, SubscriptionId};
+use tollgate_billing::{Customer, Stamp, SubscriptionId};
 use tollgate_primitives::{JobKey, Timestamp};
 use tollgate_use_cases::ports::{
-    CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described, NewCustomer,
-    Payments, PaymentsError,
+    CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described,
+    EventsPage, ListedSubscription, NewCustomer, NoticeId, Payments, PaymentsError,
+    SubscriptionsPage,
 };
 
 use crate::{
     admission::Admission,
     answer::{is_unknown, read},
+    events,
     metadata::metadata,
     objects::{self, Id, List, Price, Product, SessionStatus, Unreadable, catalog},
     observe,
@@ -292,6 +297,57 @@ impl Payments for StripePayments {
         Ok(Some(ended.describe(stamp)?))
     }
 
+    async fn read_checkout(
+        &self,
+        session: &CheckoutSessionId,
+    ) -> Result<Option<CheckoutEnd>, PaymentsError> {
+        let Some(id) = path_segment(&session.0) else {
+            return Ok(None);
+        };
+        let answer = self
+            .call(RetrieveCheckoutSession::new(id).build(), None)
+            .await?;
+        if is_unknown(&answer) {
+            return Ok(None);
+        }
+        let session: objects::CheckoutSession = read(&answer)?;
+        Ok(Some(session.end()?))
+    }
+
+    async fn list_events(
+        &self,
+        from: Stamp,
+        until: Option<Stamp>,
+        after: Option<&NoticeId>,
+    ) -> Result<EventsPage, PaymentsError> {
+        let page: List<Value> = self.ask(events_between(from, until, after), None).await?;
+        Ok(EventsPage {
+            bodies: page.data.iter().map(Value::to_string).collect(),
+            has_more: page.has_more,
+        })
+    }
+
+    async fn list_subscriptions(
+        &self,
+        after: Option<&SubscriptionId>,
+    ) -> Result<SubscriptionsPage, PaymentsError> {
+        let asked = Instant::now();
+        let answer = self.call(subscriptions_after(after), None).await?;
+        let page: List<Value> = read(&answer)?;
+        let date = answer
+            .stamp()
+            .ok_or_else(|| Unreadable::missing("the header Date"))?;
+        // The answer is dated when it leaves and read up to its whole duration earlier. What happened in
+        // between must count as the newer word.
+        let took = i64::try_from(asked.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let stamp = Stamp::from_unix_seconds(date.unix_seconds().saturating_sub(took + 1));
+        let listed = page.data.into_iter().map(|object| listed(object, stamp));
+        Ok(SubscriptionsPage {
+            subscriptions: listed.collect::<Result<_, _>>()?,
+            has_more: page.has_more,
+        })
+    }
+
     async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError> {
         let products: Vec<Product> = self.all(products_after, Product::id).await?;
         let prices: Vec<Price> = self.all(prices_after, Price::id).await?;
@@ -336,6 +392,61 @@ fn prices_after(last: Option<&str>) -> RequestBuilder {
         Some(last) => request.starting_after(last).build(),
         None => request.build(),
     }
+}
+
+/// <https://docs.stripe.com/api/events/list>
+fn events_between(from: Stamp, until: Option<Stamp>, after: Option<&NoticeId>) -> RequestBuilder {
+    #[derive(Serialize)]
+    struct ListEvents<'a> {
+        created: Created,
+        limit: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        starting_after: Option<&'a str>,
+        types: &'a [&'a str],
+    }
+    #[derive(Serialize)]
+    struct Created {
+        gte: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lte: Option<i64>,
+    }
+    RequestBuilder::new(StripeMethod::Get, "/events").query(&ListEvents {
+        created: Created {
+            gte: from.unix_seconds(),
+            lte: until.map(Stamp::unix_seconds),
+        },
+        limit: PAGE,
+        starting_after: after.map(|after| after.0.as_str()),
+        types: &events::TYPES,
+    })
+}
+
+fn subscriptions_after(last: Option<&SubscriptionId>) -> RequestBuilder {
+    let request = ListSubscription::new()
+        .status(ListSubscriptionStatus::All)
+        .limit(PAGE);
+    match last {
+        Some(last) => request.starting_after(last.as_str()).build(),
+        None => request.build(),
+    }
+}
+
+/// An object that cannot be read spoils itself alone, not its page.
+fn listed(object: Value, stamp: Stamp) -> Result<ListedSubscription, Unreadable> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Id,
+    }
+    let unreadable = |error: serde_json::Error| Unreadable::new(error.to_string());
+    let named = Named::deserialize(&object).map_err(unreadable)?;
+    let read: Result<objects::Subscription, _> = serde_json::from_value(object).map_err(unreadable);
+    let customer = read.as_ref().ok().map(objects::Subscription::customer);
+    let described = read.and_then(|read| read.describe(stamp));
+    Ok(ListedSubscription {
+        id: SubscriptionId::new(named.id.as_str()),
+        customer,
+        described: described.map_err(|error| error.to_string()),
+    })
 }
 
 /// `id` where it can stand in a path as it is. Stripe's ids can; any other is known to no provider.

@@ -27,8 +27,8 @@ use crate::{
 };
 
 const STRIPE: &str = "https://api.stripe.com";
-/// A page of a hundred products is a tenth of it.
-const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
+/// A page of a hundred events about invoices with many lines is a fourth of it.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,

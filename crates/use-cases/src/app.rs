@@ -11,7 +11,7 @@ use crate::{
     keyed::{Key, RefreshToken},
     ports::{
         AccessClaims, AccessTokens, Clock, Entropy, Mailer, NewRefreshToken, NewSession,
-        Operations, Passwords, Payments, Store, Webhooks,
+        Operations, Passwords, Payments, Reconciliation, Store, Webhooks,
     },
 };
 
@@ -24,6 +24,7 @@ pub struct App {
     pub entropy: Arc<dyn Entropy>,
     pub store: Arc<dyn Store>,
     pub operations: Arc<dyn Operations>,
+    pub reconciliation: Arc<dyn Reconciliation>,
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
     pub payments: Arc<dyn Payments>,
@@ -42,6 +43,8 @@ pub struct Settings {
     pub trial_days: u16,
     pub policy: Policy,
     pub provider: Provider,
+    /// How often reconciliation may ask the provider, over all nodes.
+    pub reconcile_calls_per_minute: u32,
     /// Where people's browsers go, without a slash at the end.
     pub frontend_url: String,
 }

@@ -106,7 +106,7 @@ async fn stored(app: &App, account: AccountId) -> Result<Option<Subscription>, S
 ///
 /// The answer is newer than all that was stored when the question was asked. What was stored while it
 /// was under way may be newer still, and no stamp of a whole second can tell: it is asked again then.
-async fn read_one(
+pub(crate) async fn read_one(
     app: &App,
     account: AccountId,
     subscription: &SubscriptionId,

@@ -36,15 +36,24 @@ pub async fn receive_webhook(
     };
     let now = app.clock.now();
     let notice = webhooks.verify(signature, body, now)?;
-    match apply_event(app, &notice, now).await {
+    take_in(app, &notice, now)
+        .await
+        .map_err(WebhookError::NotStored)
+}
+
+/// Applies an event, or keeps it to be tried again, however it has come.
+pub(crate) async fn take_in(
+    app: &App,
+    notice: &Notice,
+    now: Timestamp,
+) -> Result<Delivery, StoreError> {
+    match apply_event(app, notice, now).await {
         Ok(Applied::Now) => Ok(Delivery::Applied),
         Ok(Applied::Before | Applied::Ignored | Applied::Parked | Applied::NeedsRead) => {
             Ok(Delivery::NotApplied)
         }
         Err(error) => {
-            keep_for_later(app, &notice, &error, now)
-                .await
-                .map_err(WebhookError::NotStored)?;
+            keep_for_later(app, notice, &error, now).await?;
             Ok(Delivery::NotApplied)
         }
     }

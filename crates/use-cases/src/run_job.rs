@@ -12,6 +12,7 @@ use crate::{
     end_subscription::end_subscription,
     ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
     read_subscription::{ReadError, read_subscription},
+    reconcile::reconcile_what_is_due,
     reset_password::mail_password_reset,
     send_mail,
 };
@@ -73,6 +74,11 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
         },
         JobKind::EndSubscription { subscription, .. } => end_subscription(app, &subscription).await,
         JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
+        // What fails is gone on with in the next turn, not tried again.
+        JobKind::Reconcile {} => {
+            reconcile_what_is_due(app).await;
+            Ok(())
+        }
     }
 }
 

@@ -99,7 +99,7 @@ pub struct InForce(Vec<(&'static str, String)>);
 impl fmt::Display for InForce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (key, text) in &self.0 {
-            writeln!(f, "{key:<24}{text}")?;
+            writeln!(f, "{key:<23} {text}")?;
         }
         Ok(())
     }

@@ -183,6 +183,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "many",
         "must be a whole number from 1 to 256",
     ),
+    ("RECONCILE_ENABLED", "1", "must be true or false"),
+    (
+        "RECONCILE_CALLS_PER_MINUTE",
+        "0",
+        "must be a whole number from 10 to 6000",
+    ),
     (
         "WORKER_CONCURRENCY",
         "65",

@@ -276,6 +276,7 @@ fn start(url: &str, concurrency: usize, recovery: Recovery, handler: Arc<Obedien
         database_url: url.into(),
         concurrency: concurrency.try_into().unwrap(),
         recovery,
+        every_minute: Vec::new(),
     };
     let shutdown = CancellationToken::new();
     let runner = JobRunner::start(&settings, handler, shutdown.clone()).unwrap();

@@ -10,6 +10,19 @@ use tollgate_use_cases::ports::NoticeContent;
 
 use crate::objects::{self, Unreadable};
 
+/// The types that concern us; everything else need not be asked for.
+pub(crate) const TYPES: [&str; 9] = [
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.trial_will_end",
+    "invoice.payment_failed",
+    "invoice.payment_succeeded",
+    "invoice.paid",
+];
+
 /// What the event of type `kind`, made at `stamp`, says in its whole `body`.
 pub(crate) fn content(kind: &str, stamp: Stamp, body: &str) -> Result<NoticeContent, Unreadable> {
     match kind {
@@ -36,4 +49,18 @@ fn object<T: DeserializeOwned>(body: &str) -> Result<T, Unreadable> {
         object: T,
     }
     objects::parse(body.as_bytes()).map(|event: Event<T>| event.data.object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_what_is_read() {
+        let source = include_str!("mod.rs");
+        let arms = source.split("match kind {").nth(1).unwrap();
+        let arms = arms.split("_ =>").next().unwrap();
+        let read: Vec<_> = arms.split('"').skip(1).step_by(2).collect();
+        assert_eq!(read, TYPES);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use tollgate_billing::{Customer, SubscriptionId};
-use tollgate_use_cases::ports::{self, CheckoutSessionId};
+use tollgate_use_cases::ports::{self, CheckoutEnd, CheckoutSessionId};
 
 use super::{Id, Unreadable, timestamp};
 
@@ -52,6 +52,20 @@ impl CheckoutSession {
     pub(crate) fn subscription(&self) -> Option<SubscriptionId> {
         let subscription = self.subscription.as_ref();
         subscription.map(|id| SubscriptionId::new(id.as_str()))
+    }
+
+    /// What became of it.
+    pub(crate) fn end(&self) -> Result<CheckoutEnd, Unreadable> {
+        match self.status()? {
+            SessionStatus::Open => Ok(CheckoutEnd::Open),
+            SessionStatus::Expired => Ok(CheckoutEnd::Expired),
+            SessionStatus::Complete => Ok(CheckoutEnd::Complete {
+                subscription: self
+                    .subscription()
+                    .ok_or_else(|| Unreadable::missing("subscription"))?,
+            }),
+            SessionStatus::Unknown => Err(Unreadable::new("unknown status of a checkout page")),
+        }
     }
 
     /// The page that was just opened.

@@ -10,6 +10,7 @@ mod people;
 mod plans;
 mod pool;
 mod purchases;
+mod reconciliation;
 mod sessions;
 mod subscriptions;
 mod support;

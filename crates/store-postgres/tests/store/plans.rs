@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
-use tollgate_billing::Subscription;
+use tollgate_billing::{PriceId, Subscription};
 use tollgate_use_cases::ports::{
-    AccountLookup, Change, EventState, EventStatus, NewRefreshToken, Operations, Store,
+    AccountLookup, Change, EventState, EventStatus, NewRefreshToken, NoticeId, Operations,
+    Reconciliation, Store,
 };
 
 use crate::support::{
@@ -42,6 +43,10 @@ const CROWD: &str = "
     INSERT INTO webhook_events (id, type, created, body, status, attempts, received_at)
         SELECT 'evt_crowd_' || n, 't', 0, '{}', 'applied', 1, at FROM crowd;
     INSERT INTO subscription_reads SELECT a, 'sub_crowd_' || n, 0 FROM crowd;
+    UPDATE subscriptions SET status = 'pending_payment', plan = 'pro', billing_interval = 'monthly', seat_limit = 1,
+            stripe_subscription_id = 'sub_crowd_7', stripe_price_id = 'price', provider_stamp = 1,
+            current_period_start = trial_start, current_period_end = trial_end
+        WHERE account_id = (SELECT a FROM crowd WHERE n = 7);
     COMMIT;
     ANALYZE;";
 
@@ -92,6 +97,22 @@ async fn ask_as_operator(bench: &Bench) {
     store.open_events().await.unwrap();
 }
 
+async fn ask_for_reconciliation(bench: &Bench) {
+    let store = &bench.store;
+    let customers = [customer(1)];
+    assert_eq!(store.accounts_of(&customers).await.unwrap().len(), 1);
+    let prices = [PriceId::new("price_crowd_1")];
+    assert_eq!(store.prices(&prices).await.unwrap().len(), 1);
+    let events = [NoticeId("evt_crowd_1".to_owned())];
+    assert_eq!(store.events_known(&events).await.unwrap().len(), 1);
+    let pending = store.pending_purchases(at(0), None, 100).await.unwrap();
+    assert_eq!(pending.len(), 1);
+    let open = store.open_reservations(at(0), None, 100).await.unwrap();
+    assert_eq!(open.len(), 100);
+    let overdue = store.overdue(at(0), None, 100).await.unwrap();
+    assert!(overdue.last.is_some());
+}
+
 async fn ask_everything(bench: &Bench, round: u8) {
     let store = &bench.store;
     let gate = (session(1), account(1));
@@ -105,6 +126,7 @@ async fn ask_everything(bench: &Bench, round: u8) {
     store.mailbox(user(1)).await.unwrap().unwrap();
     ask_for_contacts(bench).await;
     ask_as_operator(bench).await;
+    ask_for_reconciliation(bench).await;
     store.customer(account(1)).await.unwrap().unwrap();
     let successor = NewRefreshToken {
         id: token(100 + round),

@@ -70,6 +70,8 @@ pub enum JobKind {
     /// Close a checkout page that nothing may be paid on any more: a newer choice replaced it, or
     /// another page was paid.
     ExpireCheckout { session: super::CheckoutSessionId },
+    /// Go on with whatever reconciliation is due.
+    Reconcile {},
 }
 
 impl JobKind {
@@ -86,6 +88,7 @@ impl JobKind {
             Self::ReadSubscription { .. } => "read_subscription",
             Self::EndSubscription { .. } => "end_subscription",
             Self::ExpireCheckout { .. } => "expire_checkout",
+            Self::Reconcile {} => "reconcile",
         }
     }
 }

@@ -7,6 +7,7 @@ mod mail;
 mod operations;
 mod passwords;
 mod payments;
+mod reconciliation;
 mod store;
 mod tokens;
 mod webhooks;
@@ -22,8 +23,13 @@ pub use operations::{
 };
 pub use passwords::{PasswordHash, Passwords, PasswordsError, Verdict};
 pub use payments::{
-    CatalogPrice, CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described,
-    NewCustomer, Payments, PaymentsError,
+    CatalogPrice, CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId,
+    Described, EventsPage, ListedSubscription, NewCustomer, Payments, PaymentsError,
+    SubscriptionsPage,
+};
+pub use reconciliation::{
+    CallClaim, CustomerAccount, OpenReservation, OverduePage, ReconcileJob, Reconciliation, Turn,
+    TurnEnd, TurnStart, TurnTaken,
 };
 pub use store::{
     AccountFacts, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Catalog, CatalogPlan,

@@ -15,6 +15,8 @@ use tollgate_primitives::{
     AccountId, EmailAddress, JobKey, Money, PlanKey, ReservationId, Timestamp,
 };
 
+use super::NoticeId;
+
 /// The provider's id of one checkout page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -82,6 +84,44 @@ pub struct CheckoutSession {
     pub id: CheckoutSessionId,
     pub url: String,
     pub expires_at: Timestamp,
+}
+
+/// What became of a checkout page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckoutEnd {
+    /// Nothing yet: it can still be paid.
+    Open,
+    /// It was paid, or needs no payment.
+    Complete {
+        subscription: SubscriptionId,
+    },
+    Expired,
+}
+
+/// A stretch of what happened at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventsPage {
+    /// Each as the provider would have delivered it, the newest first.
+    pub bodies: Vec<String>,
+    /// Whether the stretch holds older ones that did not fit.
+    pub has_more: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionsPage {
+    /// The newest first, those that have ended among them.
+    pub subscriptions: Vec<ListedSubscription>,
+    pub has_more: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSubscription {
+    pub id: SubscriptionId,
+    /// Whose it is, where that can be read.
+    pub customer: Option<Customer>,
+    /// How it stands, or why that cannot be read. The stamp is no later than the moment that the answer
+    /// is about.
+    pub described: Result<Described, String>,
 }
 
 /// One active product with its active recurring prices.
@@ -164,6 +204,28 @@ pub trait Payments: Debug + Send + Sync {
         &self,
         subscription: &SubscriptionId,
     ) -> Result<Option<Described>, PaymentsError>;
+
+    /// What became of a checkout page; `None` when the provider knows no such page. Safe to repeat.
+    async fn read_checkout(
+        &self,
+        session: &CheckoutSessionId,
+    ) -> Result<Option<CheckoutEnd>, PaymentsError>;
+
+    /// The events that concern us and were made between two seconds, both included; without `until`,
+    /// those since. One page, of those older than `after` where that is given. Safe to repeat; the
+    /// provider forgets what is older than thirty days.
+    async fn list_events(
+        &self,
+        from: Stamp,
+        until: Option<Stamp>,
+        after: Option<&NoticeId>,
+    ) -> Result<EventsPage, PaymentsError>;
+
+    /// One page of all subscriptions there ever were, those older than `after`. Safe to repeat.
+    async fn list_subscriptions(
+        &self,
+        after: Option<&SubscriptionId>,
+    ) -> Result<SubscriptionsPage, PaymentsError>;
 
     /// Every active product. Safe to repeat.
     async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError>;

@@ -1,13 +1,17 @@
 //! Ports that no webhook and no job of one leads to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
+use tollgate_billing::{Customer, Interval, PriceId, SubscriptionId};
 use tollgate_identity::Password;
-use tollgate_primitives::{AccountId, Timestamp};
+use tollgate_primitives::{AccountId, PlanKey, Timestamp};
 use tollgate_use_cases::ports::{
     AccessClaims, AccessTokenInvalid, AccessTokens, AccountDetail, AccountLookup, AccountPosition,
-    AccountSummary, AuditRecord, Entropy, EventPosition, EventStatus, EventSummary, JobId,
-    JobRecord, JobState, NoticeId, OpenEvents, Operations, Page, PasswordHash, Passwords,
-    PasswordsError, StoreError, Verdict,
+    AccountSummary, AuditRecord, CallClaim, CustomerAccount, Entropy, EventPosition, EventStatus,
+    EventSummary, JobId, JobRecord, JobState, NoticeId, OpenEvents, OpenReservation, Operations,
+    OverduePage, Page, PasswordHash, Passwords, PasswordsError, ReconcileJob, Reconciliation,
+    StoreError, Turn, TurnEnd, TurnStart, TurnTaken, Verdict,
 };
 use uuid::Uuid;
 
@@ -99,6 +103,79 @@ impl Operations for Unused {
         _: Option<AccountId>,
         _: Option<i64>,
     ) -> Result<Page<AuditRecord>, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Reconciliation for Unused {
+    async fn take_turn(
+        &self,
+        _: ReconcileJob,
+        _: TurnStart,
+        _: Timestamp,
+    ) -> Result<TurnTaken, StoreError> {
+        unused()
+    }
+
+    async fn claim_call(&self, _: &Turn, _: u32, _: Timestamp) -> Result<CallClaim, StoreError> {
+        unused()
+    }
+
+    async fn advance(&self, _: &Turn, _: Option<&str>) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn end_turn(&self, _: &Turn, _: &TurnEnd, _: Timestamp) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn drop_turn(&self, _: &Turn) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn events_known(&self, _: &[NoticeId]) -> Result<BTreeSet<NoticeId>, StoreError> {
+        unused()
+    }
+
+    async fn accounts_of(
+        &self,
+        _: &[Customer],
+    ) -> Result<BTreeMap<Customer, CustomerAccount>, StoreError> {
+        unused()
+    }
+
+    async fn prices(
+        &self,
+        _: &[PriceId],
+    ) -> Result<BTreeMap<PriceId, (PlanKey, Interval)>, StoreError> {
+        unused()
+    }
+
+    async fn pending_purchases(
+        &self,
+        _: Timestamp,
+        _: Option<AccountId>,
+        _: u16,
+    ) -> Result<Vec<(AccountId, SubscriptionId)>, StoreError> {
+        unused()
+    }
+
+    async fn open_reservations(
+        &self,
+        _: Timestamp,
+        _: Option<AccountId>,
+        _: u16,
+    ) -> Result<Vec<OpenReservation>, StoreError> {
+        unused()
+    }
+
+    async fn overdue(
+        &self,
+        _: Timestamp,
+        _: Option<AccountId>,
+        _: u16,
+    ) -> Result<OverduePage, StoreError> {
         unused()
     }
 }

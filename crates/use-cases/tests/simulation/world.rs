@@ -15,9 +15,9 @@ use tollgate_primitives::{AccountId, EmailAddress, JobKey, PlanKey, Timestamp, U
 use tollgate_use_cases::{
     App, Key, Settings,
     ports::{
-        CatalogProduct, CheckoutRequest, CheckoutSession, CheckoutSessionId, Clock, Described,
-        InvalidSignature, Mail, MailError, Mailer, NewCustomer, Notice, Payments, PaymentsError,
-        StoreError, Webhooks,
+        CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId, Clock,
+        Described, EventsPage, InvalidSignature, Mail, MailError, Mailer, NewCustomer, Notice,
+        NoticeId, Payments, PaymentsError, StoreError, SubscriptionsPage, Webhooks,
     },
 };
 use uuid::Uuid;
@@ -79,6 +79,7 @@ impl Shared {
             entropy: unused.clone(),
             store: shared.clone(),
             operations: unused.clone(),
+            reconciliation: unused.clone(),
             passwords: unused.clone(),
             access_tokens: unused,
             payments: shared.clone(),
@@ -94,6 +95,7 @@ impl Shared {
                     read_only_days: 30,
                 },
                 provider: Ready::Ready,
+                reconcile_calls_per_minute: 0,
                 frontend_url: "https://app.example.com".to_owned(),
             },
         }
@@ -212,6 +214,29 @@ impl Payments for Shared {
         &self,
         _: &SubscriptionId,
     ) -> Result<Option<Described>, PaymentsError> {
+        unused()
+    }
+
+    async fn read_checkout(
+        &self,
+        _: &CheckoutSessionId,
+    ) -> Result<Option<CheckoutEnd>, PaymentsError> {
+        unused()
+    }
+
+    async fn list_events(
+        &self,
+        _: Stamp,
+        _: Option<Stamp>,
+        _: Option<&NoticeId>,
+    ) -> Result<EventsPage, PaymentsError> {
+        unused()
+    }
+
+    async fn list_subscriptions(
+        &self,
+        _: Option<&SubscriptionId>,
+    ) -> Result<SubscriptionsPage, PaymentsError> {
         unused()
     }
 

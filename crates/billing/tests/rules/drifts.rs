@@ -1,0 +1,68 @@
+//! What a comparison with the provider calls drift, and what it leaves alone.
+
+use tollgate_billing::{Drift, Period, PriceId, ProviderStatus, Snapshot, drift};
+
+use crate::given::{Content, SHAPES, at, snapshot, state};
+
+/// Of the stored subscription `a`, as of second 10, read at second 20.
+fn found(shape: &str, change: impl FnOnce(&mut Snapshot)) -> Option<Drift> {
+    let mut read = snapshot("a", ProviderStatus::Active, 20);
+    change(&mut read);
+    drift(state(shape, Content::as_of(10)).as_ref(), &read, at(30))
+}
+
+#[test]
+fn i21_what_says_the_same_is_no_drift() {
+    assert_eq!(found("active", |_| {}), None);
+    for (shape, status) in [
+        ("trialing", ProviderStatus::Trialing),
+        ("pending", ProviderStatus::Incomplete),
+        ("pending/trial", ProviderStatus::Incomplete),
+        ("past_due", ProviderStatus::PastDue),
+        ("unpaid", ProviderStatus::Unpaid),
+        ("paused", ProviderStatus::Paused),
+        ("canceled", ProviderStatus::Canceled),
+        ("expired", ProviderStatus::IncompleteExpired),
+        ("free/failed", ProviderStatus::IncompleteExpired),
+        ("trial/failed", ProviderStatus::IncompleteExpired),
+    ] {
+        assert_eq!(found(shape, |read| read.status = status), None, "{shape}");
+    }
+}
+
+#[test]
+fn each_difference_has_its_name() {
+    let paused = |read: &mut Snapshot| read.status = ProviderStatus::Paused;
+    assert_eq!(found("active", paused), Some(Drift::Status));
+    assert_eq!(found("active", |read| read.seats = 4), Some(Drift::Seats));
+    let dearer = |read: &mut Snapshot| read.price = PriceId::new("price_pro_2");
+    assert_eq!(found("active", dearer), Some(Drift::Terms));
+    let renewed = |read: &mut Snapshot| read.period = Period::of_days(at(0), 60);
+    assert_eq!(found("active", renewed), Some(Drift::Terms));
+    let ending = |read: &mut Snapshot| read.cancel_at = Some(at(99));
+    assert_eq!(found("active", ending), Some(Drift::Terms));
+    for shape in ["none", "free", "trial"] {
+        assert_eq!(found(shape, |_| {}), Some(Drift::Purchase), "{shape}");
+    }
+    let another = |read: &mut Snapshot| *read = snapshot("b", ProviderStatus::Active, 20);
+    assert_eq!(found("canceled", another), Some(Drift::Purchase));
+    assert_eq!(found("active", another), Some(Drift::SecondLive));
+}
+
+#[test]
+fn what_was_read_before_the_stored_word_is_no_drift() {
+    let older = |read: &mut Snapshot| *read = snapshot("a", ProviderStatus::PastDue, 9);
+    assert_eq!(found("active", older), None);
+}
+
+#[test]
+fn an_older_subscription_that_ended_is_no_drift_beside_any_stored_one() {
+    for shape in SHAPES {
+        let long_gone = |read: &mut Snapshot| {
+            *read = snapshot("old", ProviderStatus::Canceled, 5);
+        };
+        let knows_none = matches!(shape, "none" | "free" | "trial");
+        let expected = knows_none.then_some(Drift::Purchase);
+        assert_eq!(found(shape, long_gone), expected, "{shape}");
+    }
+}
