@@ -105,6 +105,8 @@ fn what_is_in_force_is_shown_without_secrets() {
     PASSWORD_PEPPER         (set)
     BCRYPT_COST             4
     HASH_WORKERS            16
+    RATE_LIMITS             off
+    TRUSTED_PROXIES         (not set)
     WORKER_CONCURRENCY      4
     RECONCILE_ENABLED       false
     RECONCILE_CALLS_PER_MINUTE 120

@@ -22,6 +22,7 @@ mod main_job;
 mod openapi;
 mod ops;
 mod plans;
+mod rate_limits;
 mod reconcile;
 mod stripe_faults;
 mod two_nodes;

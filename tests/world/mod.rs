@@ -374,6 +374,7 @@ pub(crate) fn settings(database_url: &str, smtp_url: &str) -> Settings {
         ("BCRYPT_COST", "4"),
         ("HASH_WORKERS", "16"),
         ("RECONCILE_ENABLED", "false"),
+        ("RATE_LIMITS", "off"),
     ]
     .map(|(key, value)| (key, value.to_owned()))
     .into()

@@ -19,12 +19,13 @@ use tollgate_billing::{AfterEnd, Policy};
 use tollgate_payments_stripe::{Mode, StripeWebhooks};
 use tollgate_primitives::{EmailAddress, PlanKey};
 use tollgate_sign_in_oidc::KeySeed;
-use tollgate_use_cases::Key;
+use tollgate_use_cases::{Key, RateLimits};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use reader::{ConfigInvalid, InForce, Problem, Variables};
 
+use crate::http::TrustedProxies;
 use reader::{Reader, number};
 
 /// More at once is better done by more workers.
@@ -63,6 +64,7 @@ pub struct Config {
     pub mail: Mail,
     pub secrets: Secrets,
     pub passwords: Passwords,
+    pub limits: Limits,
     /// Jobs a worker runs at once.
     pub worker_concurrency: NonZeroUsize,
     pub reconciliation: Reconciliation,
@@ -131,6 +133,13 @@ pub struct Reconciliation {
     pub is_enabled: bool,
     /// Questions to the payment provider, over all nodes.
     pub calls_per_minute: u32,
+}
+
+/// How often people may try, and how it is known who tries.
+#[derive(Debug)]
+pub struct Limits {
+    pub rate_limits: RateLimits,
+    pub trusted_proxies: TrustedProxies,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +218,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let mail = read_mail(reader);
     let secrets = read_secrets(reader, is_production);
     let passwords = read_passwords(reader, is_production);
+    let limits = read_limits(reader, is_production);
     let worker_concurrency = reader.open(
         "WORKER_CONCURRENCY",
         "4",
@@ -232,6 +242,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         mail: mail?,
         secrets: secrets?,
         passwords: passwords?,
+        limits: limits?,
         worker_concurrency: worker_concurrency?,
         reconciliation: reconciliation?,
         log: log?,
@@ -471,6 +482,25 @@ fn read_reconciliation(reader: &mut Reader<'_>) -> Option<Reconciliation> {
     Some(Reconciliation {
         is_enabled: is_enabled?,
         calls_per_minute: calls_per_minute?,
+    })
+}
+
+fn read_limits(reader: &mut Reader<'_>, is_production: bool) -> Option<Limits> {
+    let rate_limits = reader.open("RATE_LIMITS", "strict", |text| match text {
+        "strict" => Ok(RateLimits::Strict),
+        _ if is_production => Err("must be strict in production"),
+        "wide" => Ok(RateLimits::Wide),
+        "off" => Ok(RateLimits::Off),
+        _ => Err("must be strict, wide or off"),
+    });
+    let trusted_proxies = reader.optional("TRUSTED_PROXIES", |text| {
+        let networks = text.split(',').map(|network| network.trim().parse());
+        let networks = networks.collect::<Result<_, _>>().map(TrustedProxies);
+        networks.map_err(|_| "must be networks like 10.0.0.0/8, with commas between")
+    });
+    Some(Limits {
+        rate_limits: rate_limits?,
+        trusted_proxies: trusted_proxies?.unwrap_or_default(),
     })
 }
 

@@ -35,6 +35,7 @@ pub(crate) async fn run(mut variables: Variables) -> anyhow::Result<()> {
     }
     variables.set_default("TOLLGATE_ENV", "development");
     variables.set_default("LOG_FORMAT", "pretty");
+    variables.set_default("RATE_LIMITS", "wide");
     logging::start(&config::log(&variables));
     let place = Place::claim(&directory(&variables)?)?;
     let mut stop = StopSignals::listen()?;

@@ -70,16 +70,13 @@ impl Node {
     /// Fails on the first thing that is not there; nothing is left running then.
     pub async fn start(config: Config, shell: Shell, role: Role) -> anyhow::Result<Self> {
         ops::recorder();
-        let (bind, ops_bind) = (config.bind, config.ops_bind);
+        let ops_bind = config.ops_bind;
         let database_url = config.database.url.clone();
-        let stripe = config.stripe.as_ref();
         let options = WorkerOptions {
             concurrency: config.worker_concurrency,
-            reconciles: stripe.is_some() && config.reconciliation.is_enabled,
+            reconciles: config.stripe.is_some() && config.reconciliation.is_enabled,
         };
-        let public = PublicConfig {
-            stripe_publishable_key: stripe.and_then(|stripe| stripe.publishable_key.clone()),
-        };
+        let api_options = options_of_api(&config);
         refuse_if_behind(&database_url).await?;
         let store = wiring::connect(&config.database).await?;
         let health = Arc::new(Health::new(store.clone()));
@@ -93,7 +90,7 @@ impl Node {
                 underway: Underway::default(),
             });
         let ops = Bound::new("OPS_BIND", ops_bind, ops_listening)?;
-        let api = role.answers().then(|| listen(app.clone(), bind, public));
+        let api = role.answers().then(|| listen(app.clone(), api_options));
         let api = api.transpose()?;
         let worker = role
             .works()
@@ -143,13 +140,21 @@ impl Node {
     }
 }
 
-fn listen(app: Arc<App>, bind: SocketAddr, public: PublicConfig) -> anyhow::Result<Bound> {
-    tollgate_identity::password::warm_up();
-    let options = http::Options {
-        bind,
+fn options_of_api(config: &Config) -> http::Options {
+    let stripe = config.stripe.as_ref();
+    http::Options {
+        bind: config.bind,
         workers: thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        public,
-    };
+        public: PublicConfig {
+            stripe_publishable_key: stripe.and_then(|stripe| stripe.publishable_key.clone()),
+        },
+        trusted_proxies: config.limits.trusted_proxies.clone(),
+    }
+}
+
+fn listen(app: Arc<App>, options: http::Options) -> anyhow::Result<Bound> {
+    tollgate_identity::password::warm_up();
+    let bind = options.bind;
     Bound::new("BIND", bind, http::listen(app, options))
 }
 

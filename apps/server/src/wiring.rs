@@ -83,6 +83,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         mailer: Arc::new(mailer(config.mail)?),
         settings: Settings {
             self_serve_enabled,
+            rate_limits: config.limits.rate_limits,
             trial_plan,
             trial_days,
             policy,

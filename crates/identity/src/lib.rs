@@ -3,6 +3,7 @@
 //! Decides whether a text may be a password or a name, what a refresh token may still do, and who
 //! may grant which role. Hashes nothing, signs nothing, stores nothing. Pure: `now` is an argument.
 
+pub mod limit;
 mod name;
 mod one_time;
 pub mod password;

@@ -18,6 +18,7 @@ mod people;
 mod pool;
 mod purchases;
 mod queue;
+mod rate_limits;
 mod reconciliation;
 mod rows;
 mod sessions;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use tollgate_billing::{Customer, Interval, PriceId, SubscriptionId, purchase::Offer};
-use tollgate_identity::Purpose;
+use tollgate_identity::{Purpose, limit::Limit};
 use tollgate_primitives::{
     AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
 };
@@ -18,7 +18,7 @@ use tollgate_use_cases::ports::{
 
 use crate::{
     Settings, catalog, columns::unavailable, facts, inbox, kept::Keeper, one_time, outbox, people,
-    pool, purchases, sessions, transaction::PostgresTransaction,
+    pool, purchases, rate_limits, sessions, transaction::PostgresTransaction,
 };
 
 /// A pool of connections to one migrated database. Cheap to clone; the clones share the pool and
@@ -115,6 +115,14 @@ impl Store for PostgresStore {
 
     async fn refresh_row(&self, hash: &[u8; 32]) -> Result<Option<RefreshRow>, StoreError> {
         sessions::refresh_row(&self.database, hash).await
+    }
+
+    async fn try_once(&self, bucket: &[u8; 32], limit: Limit) -> Result<bool, StoreError> {
+        rate_limits::take(&self.database, bucket, limit).await
+    }
+
+    async fn forget_tries(&self, bucket: &[u8; 32]) -> Result<(), StoreError> {
+        rate_limits::forget(&self.database, bucket).await
     }
 
     async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError> {

@@ -9,6 +9,7 @@ use tollgate_primitives::{AccountId, PlanKey, SessionId, Timestamp, TokenId, Use
 
 use crate::{
     keyed::{Key, RefreshToken},
+    limits::RateLimits,
     ports::{
         AccessClaims, AccessTokens, Clock, Entropy, Mailer, NewRefreshToken, NewSession,
         Operations, Passwords, Payments, Reconciliation, Store, Webhooks,
@@ -39,6 +40,7 @@ pub struct App {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub self_serve_enabled: bool,
+    pub rate_limits: RateLimits,
     pub trial_plan: PlanKey,
     pub trial_days: u16,
     pub policy: Policy,

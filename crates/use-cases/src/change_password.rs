@@ -4,7 +4,7 @@ use thiserror::Error;
 use tollgate_identity::{NewPassword, Password};
 
 use crate::{
-    App,
+    App, TooOften,
     ports::{Caller, PasswordOwner, PasswordsError, Sessions, StoreError, Verdict},
     reset_password::{password_set, tell_owner},
 };
@@ -16,6 +16,8 @@ pub enum ChangePasswordError {
     InvalidCredentials,
     #[error("the person signs in through a provider")]
     UseOauthProvider { providers: Vec<String> },
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     #[error(transparent)]
     Passwords(#[from] PasswordsError),
     #[error(transparent)]
@@ -35,9 +37,11 @@ pub async fn change_password(
             providers: owner.providers,
         });
     };
+    app.try_password(owner.email.as_str()).await?;
     if app.passwords.verify(current, Some(&old)).await? == Verdict::Wrong {
         return Err(ChangePasswordError::InvalidCredentials);
     }
+    app.password_was_right(owner.email.as_str()).await?;
     let new = app.passwords.hash(password.as_password()).await?;
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;

@@ -59,6 +59,11 @@ impl Key {
         self.derive("trial", address.mailbox().as_bytes())
     }
 
+    /// The name under which tries are counted: says nothing of who is counted.
+    pub(crate) fn bucket(&self, limit: &str, subject: &str) -> [u8; 32] {
+        self.derive("bucket", format!("{limit}:{subject}").as_bytes())
+    }
+
     fn derive(&self, purpose: &str, content: &[u8]) -> [u8; 32] {
         let purpose_key = hmac(self.0.expose_secret(), purpose.as_bytes());
         hmac(&purpose_key, content)

@@ -8,6 +8,7 @@ mod change_password;
 mod end_sessions;
 mod end_subscription;
 mod keyed;
+mod limits;
 mod open_checkout;
 mod open_portal;
 mod pass_gate;
@@ -35,6 +36,7 @@ pub use billing_state::{BillingState, BillingStateError, SubscriptionState, bill
 pub use change_password::{ChangePasswordError, change_password};
 pub use end_sessions::{end_other_sessions, end_own_session};
 pub use keyed::{Key, KeyTooShort};
+pub use limits::{RateLimits, TooOften};
 pub use open_checkout::{CheckoutError, open_checkout};
 pub use open_portal::{PortalError, open_portal};
 pub use pass_gate::{GateQuestion, GateRefused, Passed, pass_gate};

@@ -4,11 +4,11 @@
 use serde_json::json;
 use thiserror::Error;
 use tollgate_billing::Subscription;
-use tollgate_identity::{CompanyName, NewPassword, PersonName, Role};
+use tollgate_identity::{CompanyName, NewPassword, PersonName, Role, limit};
 use tollgate_primitives::{AccountId, EmailAddress, PlanKey, Timestamp, UserId};
 
 use crate::{
-    App, Session, Tokens,
+    App, Session, Tokens, TooOften,
     ports::{AccountRow, AuditEntry, Membership, NewUser, PasswordsError, StoreError, User},
     verify_email::queue_verification,
 };
@@ -47,18 +47,23 @@ pub enum RegisterError {
     #[error("there is no such plan")]
     InvalidPlan,
     #[error(transparent)]
+    TooOften(#[from] TooOften),
+    #[error(transparent)]
     Passwords(#[from] PasswordsError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 pub async fn register(app: &App, command: Register) -> Result<Registered, RegisterError> {
+    app.try_from_network(limit::REGISTER, &command.origin)
+        .await?;
     refuse_codes(app, &command)?;
     if let Some(plan) = &command.plan
         && app.store.offer(plan).await?.is_none()
     {
         return Err(RegisterError::InvalidPlan);
     }
+    app.try_mail(&command.email).await?;
     // The hash is made before anybody asks whether the address is taken: both answers cost the same.
     let password = app.passwords.hash(command.password.as_password()).await?;
     let now = app.clock.now();

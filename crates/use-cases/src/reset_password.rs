@@ -4,11 +4,11 @@
 
 use serde_json::json;
 use thiserror::Error;
-use tollgate_identity::{NewPassword, Purpose};
+use tollgate_identity::{NewPassword, Purpose, limit};
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp, TokenId, UserId};
 
 use crate::{
-    App, JobFailed,
+    App, JobFailed, Session, TooOften,
     keyed::token_hash,
     ports::{AuditEntry, Job, JobKind, PasswordOwner, PasswordsError, Sessions, StoreError},
     send_mail,
@@ -25,7 +25,13 @@ pub enum ResetPasswordError {
     Store(#[from] StoreError),
 }
 
-pub async fn forgot_password(app: &App, email: &EmailAddress) -> Result<(), StoreError> {
+pub async fn forgot_password(
+    app: &App,
+    email: &EmailAddress,
+    origin: &Session,
+) -> Result<(), TooOften> {
+    app.try_from_network(limit::FORGOT, origin).await?;
+    app.try_mail(email).await?;
     let known = app.store.credentials(email).await?;
     let now = app.clock.now();
     let nobody = UserId::from_uuid(app.entropy.uuid(now));
@@ -38,7 +44,8 @@ pub async fn forgot_password(app: &App, email: &EmailAddress) -> Result<(), Stor
     let mut tx = app.store.begin().await?;
     tx.enqueue(&Job::now(JobKey::new("mail-password-reset", token), kind))
         .await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Makes the token and mails it. Silent for whoever is not here or has no password.

@@ -1,11 +1,11 @@
 //! A person signs in with a password. Unknown people cost what known ones cost.
 
 use thiserror::Error;
-use tollgate_identity::Password;
+use tollgate_identity::{Password, limit};
 use tollgate_primitives::EmailAddress;
 
 use crate::{
-    App, Session, Tokens,
+    App, Session, Tokens, TooOften,
     ports::{Credentials, PasswordHash, PasswordsError, StoreError, Verdict},
 };
 
@@ -20,6 +20,8 @@ pub enum SignInError {
     #[error("the account is suspended")]
     AccountSuspended,
     #[error(transparent)]
+    TooOften(#[from] TooOften),
+    #[error(transparent)]
     Passwords(#[from] PasswordsError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -32,6 +34,10 @@ pub async fn sign_in(
     password: &Password,
     origin: Session,
 ) -> Result<Tokens, SignInError> {
+    app.try_from_network(limit::SIGN_IN, &origin).await?;
+    if let Some(email) = email {
+        app.try_password(email.as_str()).await?;
+    }
     let credentials = match email {
         Some(email) => app.store.credentials(email).await?,
         None => None,
@@ -48,16 +54,18 @@ pub async fn sign_in(
             providers: credentials.providers,
         });
     }
-    match verdict {
-        Verdict::Wrong => Err(SignInError::InvalidCredentials),
-        Verdict::Right | Verdict::RightRehashed(_) if credentials.is_suspended => {
-            Err(SignInError::AccountSuspended)
-        }
-        Verdict::Right => open_session(app, credentials, None, origin).await,
-        Verdict::RightRehashed(better) => {
-            open_session(app, credentials, Some(better), origin).await
-        }
+    let better = match verdict {
+        Verdict::Wrong => return Err(SignInError::InvalidCredentials),
+        Verdict::Right => None,
+        Verdict::RightRehashed(better) => Some(better),
+    };
+    if credentials.is_suspended {
+        return Err(SignInError::AccountSuspended);
     }
+    if let Some(email) = email {
+        app.password_was_right(email.as_str()).await?;
+    }
+    open_session(app, credentials, better, origin).await
 }
 
 async fn open_session(

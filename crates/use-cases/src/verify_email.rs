@@ -6,7 +6,7 @@ use tollgate_identity::Purpose;
 use tollgate_primitives::{JobKey, Timestamp, TokenId, UserId};
 
 use crate::{
-    App,
+    App, TooOften,
     keyed::token_hash,
     ports::{AddressProof, Caller, Job, JobKind, OneTimeToken, StoreError, Transaction},
 };
@@ -25,6 +25,8 @@ pub enum SendVerificationError {
     #[error("the address is proven already")]
     AlreadyVerified,
     #[error(transparent)]
+    TooOften(#[from] TooOften),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -40,6 +42,9 @@ pub async fn verify_email(app: &App, token: &str) -> Result<AddressProof, Verify
 pub async fn send_verification(app: &App, caller: &Caller) -> Result<(), SendVerificationError> {
     if caller.email_verified_at.is_some() {
         return Err(SendVerificationError::AlreadyVerified);
+    }
+    if let Some((address, ..)) = app.store.mailbox(caller.user).await? {
+        app.try_mail(&address).await?;
     }
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;

@@ -189,6 +189,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "0",
         "must be a whole number from 10 to 6000",
     ),
+    ("RATE_LIMITS", "off", "must be strict in production"),
+    (
+        "TRUSTED_PROXIES",
+        "10.0.0.0/8, everybody",
+        "must be networks like 10.0.0.0/8, with commas between",
+    ),
     (
         "WORKER_CONCURRENCY",
         "65",

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, Ready, ready},
+    net::IpAddr,
     pin::Pin,
 };
 
@@ -13,7 +14,7 @@ use tollgate_use_cases::{
     ports::{AccessClaims, Caller},
 };
 
-use crate::http::{bearer, error::ApiError};
+use crate::http::{bearer, client_ip::TrustedProxies, error::ApiError};
 
 /// The holder of an access token. Whether the session still lives is the use case's to ask.
 #[derive(Debug, Clone, Copy)]
@@ -96,9 +97,7 @@ impl FromRequest for Origin {
             .get(header::USER_AGENT)
             .and_then(|agent| agent.to_str().ok())
             .map(|agent| agent.chars().take(400).collect());
-        let ip = request
-            .peer_addr()
-            .map(|peer| peer.ip().to_canonical().to_string());
+        let ip = client_ip(request).map(|ip| ip.to_string());
         ready(Ok(Self(Session { user_agent, ip })))
     }
 }
@@ -111,6 +110,14 @@ fn caller(request: &HttpRequest) -> impl Future<Output = Result<Caller, ApiError
         let caller = app?.store.caller(claims.session, claims.account).await?;
         caller.ok_or_else(ApiError::session_ended)
     }
+}
+
+fn client_ip(request: &HttpRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let forwarded = request.headers().get_all("x-forwarded-for");
+    let forwarded: Vec<_> = forwarded.filter_map(|hops| hops.to_str().ok()).collect();
+    let proxies = request.app_data::<web::Data<TrustedProxies>>()?;
+    proxies.client(peer, &forwarded.join(","))
 }
 
 fn claims(request: &HttpRequest) -> Result<AccessClaims, ApiError> {

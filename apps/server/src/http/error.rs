@@ -15,7 +15,7 @@ use tollgate_identity::Role;
 use tollgate_use_cases::{
     BillingStateError, ChangePasswordError, CheckoutError, GateRefused, PortalError, RefreshError,
     RegisterError, ReplayError, ResetPasswordError, RetryJobError, SendVerificationError,
-    SignInError, SuspendError, VerifyEmailError, WebhookError,
+    SignInError, SuspendError, TooOften, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -316,6 +316,23 @@ impl From<PasswordsError> for ApiError {
     }
 }
 
+impl From<TooOften> for ApiError {
+    fn from(error: TooOften) -> Self {
+        match error {
+            TooOften::Wait { retry_after } => {
+                let seconds = retry_after.as_secs().max(1);
+                Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "rate_limited",
+                    format!("That was tried too often; wait {seconds} seconds and try again."),
+                )
+                .header(header::RETRY_AFTER, seconds)
+            }
+            TooOften::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<PaymentsError> for ApiError {
     fn from(error: PaymentsError) -> Self {
         match &error {
@@ -406,6 +423,7 @@ impl From<RegisterError> for ApiError {
                 "This invitation is not valid any more; ask for a new one.",
             ),
             RegisterError::InvalidPlan => Self::invalid_plan(),
+            RegisterError::TooOften(error) => error.into(),
             RegisterError::Passwords(error) => error.into(),
             RegisterError::Store(error) => error.into(),
         }
@@ -422,6 +440,7 @@ impl From<SignInError> for ApiError {
                 "account_suspended",
                 "This account is suspended; write to the people who run this service.",
             ),
+            SignInError::TooOften(error) => error.into(),
             SignInError::Passwords(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }
@@ -458,6 +477,7 @@ impl From<SendVerificationError> for ApiError {
                 "already_verified",
                 "This address is proven already; there is nothing left to do.",
             ),
+            SendVerificationError::TooOften(error) => error.into(),
             SendVerificationError::Store(error) => error.into(),
         }
     }
@@ -480,6 +500,7 @@ impl From<ChangePasswordError> for ApiError {
             ChangePasswordError::UseOauthProvider { providers } => {
                 Self::use_oauth_provider(&providers)
             }
+            ChangePasswordError::TooOften(error) => error.into(),
             ChangePasswordError::Passwords(error) => error.into(),
             ChangePasswordError::Store(error) => error.into(),
         }

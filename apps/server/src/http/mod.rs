@@ -3,6 +3,7 @@
 
 mod body;
 mod caller;
+mod client_ip;
 mod cursor;
 mod error;
 mod guards;
@@ -23,6 +24,7 @@ use tollgate_use_cases::App;
 use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use client_ip::TrustedProxies;
 pub use guards::{Guards, Port, ROUTES, Route, Who};
 pub use observe::Underway;
 pub use openapi::openapi;
@@ -36,6 +38,7 @@ pub struct Options {
     /// Number of threads that answer requests.
     pub workers: usize,
     pub public: PublicConfig,
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// What `/config/public` tells.
@@ -59,7 +62,9 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
         bind,
         workers,
         public,
+        trusted_proxies,
     } = options;
+    let trusted_proxies = web::Data::new(trusted_proxies);
     let underway = Underway::default();
     let judging = web::Data::new(Judging::new(workers));
     let counted = underway.clone();
@@ -70,6 +75,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
             .app_data(web::Data::new(public.clone()))
             .app_data(web::Data::new(counted.clone()))
             .app_data(judging.clone())
+            .app_data(trusted_proxies.clone())
             .wrap(security_headers())
             .wrap(middleware::from_fn(observe::observe))
             .wrap(tracing_actix_web::TracingLogger::<observe::RequestSpan>::new())

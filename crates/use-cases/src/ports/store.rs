@@ -8,7 +8,7 @@ use tollgate_billing::{
     Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, purchase::Offer,
 };
 use tollgate_entitlements::{FeatureKey, Overrides, Plan};
-use tollgate_identity::{Purpose, Role, session::RefreshState};
+use tollgate_identity::{Purpose, Role, limit::Limit, session::RefreshState};
 use tollgate_primitives::{
     AccountId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId,
     UserId,
@@ -422,6 +422,13 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Option<RefreshRow>, StoreError>;
 
     async fn refresh_row(&self, hash: &[u8; 32]) -> Result<Option<RefreshRow>, StoreError>;
+
+    /// Counts one try in `bucket`, in a statement that commits by itself; false, and nothing counted,
+    /// when it has had its `limit`. A repeat counts again.
+    async fn try_once(&self, bucket: &[u8; 32], limit: Limit) -> Result<bool, StoreError>;
+
+    /// Begins to count anew.
+    async fn forget_tries(&self, bucket: &[u8; 32]) -> Result<(), StoreError>;
 
     /// A person's sessions that live and can still be refreshed at `now`, the last used first.
     async fn sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError>;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tollgate_billing::{
     Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, purchase::Offer,
 };
-use tollgate_identity::Purpose;
+use tollgate_identity::{Purpose, limit::Limit};
 use tollgate_primitives::{
     AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
 };
@@ -420,6 +420,14 @@ impl Store for Shared {
         self.statement("find the mailbox").await?;
         let address = EmailAddress::parse("ada@example.com").unwrap();
         Ok(Some(("Example".to_owned(), address)))
+    }
+
+    async fn try_once(&self, _: &[u8; 32], _: Limit) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn forget_tries(&self, _: &[u8; 32]) -> Result<(), StoreError> {
+        unused()
     }
 
     async fn sessions(&self, _: UserId, _: Timestamp) -> Result<Vec<SessionRow>, StoreError> {

@@ -13,7 +13,7 @@ use tollgate_billing::{
 };
 use tollgate_primitives::{AccountId, EmailAddress, JobKey, PlanKey, Timestamp, UserId};
 use tollgate_use_cases::{
-    App, Key, Settings,
+    App, Key, RateLimits, Settings,
     ports::{
         CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId, Clock,
         Described, EventsPage, InvalidSignature, Mail, MailError, Mailer, NewCustomer, Notice,
@@ -88,6 +88,7 @@ impl Shared {
             key: Key::new(vec![0; 32]).unwrap(),
             settings: Settings {
                 self_serve_enabled: true,
+                rate_limits: RateLimits::Strict,
                 trial_plan: PlanKey::parse("pro").unwrap(),
                 trial_days: 14,
                 policy: Policy {

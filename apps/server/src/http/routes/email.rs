@@ -34,6 +34,7 @@ pub(crate) struct VerifiedBody {
         (status = 202, description = "A mail is on its way"),
         (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked", body = ErrorBody),
         (status = 409, description = "already_verified", body = ErrorBody),
+        (status = 429, description = "rate_limited", body = ErrorBody),
         (status = 503, description = "unavailable", body = ErrorBody),
     )
 )]

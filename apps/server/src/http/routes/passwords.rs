@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::judging::Judging;
 use crate::http::{
     body::{AUTH_LIMIT, JsonBody},
-    caller::SignedIn,
+    caller::{Origin, SignedIn},
     error::{ApiError, ErrorBody, FieldError},
 };
 
@@ -63,6 +63,7 @@ pub(crate) struct ResetBody {
         (status = 413, description = "body_too_large", body = ErrorBody),
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 422, description = "validation_failed", body = ErrorBody),
+        (status = 429, description = "rate_limited", body = ErrorBody),
         (status = 503, description = "busy · unavailable", body = ErrorBody),
     )
 )]
@@ -94,12 +95,14 @@ pub(crate) async fn change(
         (status = 413, description = "body_too_large", body = ErrorBody),
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 422, description = "validation_failed", body = ErrorBody),
+        (status = 429, description = "rate_limited", body = ErrorBody),
         (status = 503, description = "unavailable", body = ErrorBody),
     )
 )]
 #[post("/auth/password/forgot")]
 pub(crate) async fn forgot(
     app: web::Data<App>,
+    origin: Origin,
     JsonBody(body): JsonBody<ForgotBody, AUTH_LIMIT>,
 ) -> Result<web::Json<ForgotAnswer>, ApiError> {
     let email = EmailAddress::parse(&body.email).map_err(|error| {
@@ -109,7 +112,7 @@ pub(crate) async fn forgot(
             message: error.to_string(),
         }])
     })?;
-    forgot_password(&app, &email).await?;
+    forgot_password(&app, &email, &origin.0).await?;
     Ok(web::Json(ForgotAnswer {
         message: "If somebody signs in here with this address and a password, a mail is on its way.",
     }))

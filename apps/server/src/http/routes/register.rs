@@ -56,6 +56,7 @@ pub(crate) struct RegisteredBody {
         (status = 413, description = "body_too_large", body = ErrorBody),
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 422, description = "validation_failed", body = ErrorBody),
+        (status = 429, description = "rate_limited", body = ErrorBody),
         (status = 503, description = "busy · unavailable", body = ErrorBody),
     )
 )]
