@@ -49,6 +49,11 @@ fn bodies() -> Vec<(&'static str, Value)> {
             "/api/v1/admin/accounts/{id}/suspend",
             json!({ "reason": "a chargeback" }),
         ),
+        ("/api/v1/billing/change-plan", json!({ "plan": "pro" })),
+        (
+            "/api/v1/billing/change-plan/preview",
+            json!({ "plan": "pro" }),
+        ),
     ]
 }
 

@@ -26,6 +26,9 @@ fn body_of(route: &Route) -> Option<Value> {
         }
         "/api/v1/auth/email/verify" => Some(json!({ "token": "none" })),
         "/api/v1/billing/checkout-session" => Some(monthly("pro", 1)),
+        "/api/v1/billing/change-plan" | "/api/v1/billing/change-plan/preview" => {
+            Some(json!({ "plan": "pro" }))
+        }
         "/api/v1/webhooks/stripe" => Some(json!({
             "id": "evt_1", "type": "product.created", "created": 1, "livemode": false,
         })),
@@ -120,6 +123,12 @@ async fn an_account_that_lost_access_reaches_all_but_the_product() {
             _ if route.who == Who::Super => "super_admin_only",
             // This person's address is proven.
             "/api/v1/auth/email/send-verification" => "already_verified",
+            // What is over can neither be changed nor ended nor kept.
+            "/api/v1/billing/change-plan" | "/api/v1/billing/change-plan/preview" => {
+                "nothing_to_change"
+            }
+            "/api/v1/billing/cancel" => "nothing_to_cancel",
+            "/api/v1/billing/keep" => "nothing_to_keep",
             _ => passing(route),
         };
         assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);
@@ -141,6 +150,7 @@ async fn whoever_did_not_prove_the_address_in_time_reaches_all_but_the_product()
             _ if route.who == Who::Super => "super_admin_only",
             // This person has bought already.
             "/api/v1/billing/checkout-session" => "already_subscribed",
+            "/api/v1/billing/change-plan" | "/api/v1/billing/change-plan/preview" => "same_plan",
             _ => passing(route),
         };
         assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);

@@ -8,6 +8,7 @@ mod m20261120_000003_billing;
 mod m20261120_000004_audit_log;
 mod m20261120_000005_inbox;
 mod m20261120_000007_reconciliation;
+mod m20261120_000008_subscription_changes;
 mod m20261120_000009_operator;
 mod m20261120_000010_catalog_revision;
 mod m20261120_000011_one_time_tokens;
@@ -94,6 +95,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261120_000004_audit_log.rs"),
         include_str!("m20261120_000005_inbox.rs"),
         include_str!("m20261120_000007_reconciliation.rs"),
+        include_str!("m20261120_000008_subscription_changes.rs"),
         include_str!("m20261120_000009_operator.rs"),
         include_str!("m20261120_000010_catalog_revision.rs"),
         include_str!("m20261120_000011_one_time_tokens.rs"),
@@ -116,6 +118,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000004_audit_log::Migration),
             Box::new(m20261120_000005_inbox::Migration),
             Box::new(m20261120_000007_reconciliation::Migration),
+            Box::new(m20261120_000008_subscription_changes::Migration),
             Box::new(m20261120_000009_operator::Migration),
             Box::new(m20261120_000010_catalog_revision::Migration),
             Box::new(m20261120_000011_one_time_tokens::Migration),

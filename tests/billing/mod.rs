@@ -1,3 +1,9 @@
+mod bought;
+mod cancel;
+mod change_plan;
+mod change_plan_preview;
 mod checkout_session;
+mod invoices;
+mod keep;
 mod portal_session;
 mod state;

@@ -1,11 +1,15 @@
 //! The payment provider of a deployment that has none: says so to every question.
 
 use async_trait::async_trait;
-use tollgate_billing::{Customer, Stamp, SubscriptionId};
+use tollgate_billing::{
+    Customer, Stamp, SubscriptionId,
+    change::{Change, Terms},
+};
 use tollgate_primitives::JobKey;
 use tollgate_use_cases::ports::{
-    CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described,
-    EventsPage, NewCustomer, NoticeId, Payments, PaymentsError, SubscriptionsPage,
+    CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest, CheckoutSession,
+    CheckoutSessionId, Described, EventsPage, InvoicePage, NewCustomer, NoticeId, Payments,
+    PaymentsError, SubscriptionsPage,
 };
 
 #[derive(Debug)]
@@ -71,6 +75,31 @@ impl Payments for NoPayments {
         &self,
         _: Option<&SubscriptionId>,
     ) -> Result<SubscriptionsPage, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn change_subscription(
+        &self,
+        _: &JobKey,
+        _: &SubscriptionId,
+        _: &Change,
+    ) -> Result<Changed, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn preview_change(
+        &self,
+        _: &SubscriptionId,
+        _: &Terms,
+    ) -> Result<ChangePreview, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn list_invoices(
+        &self,
+        _: &Customer,
+        _: Option<&str>,
+    ) -> Result<InvoicePage, PaymentsError> {
         Err(PaymentsError::NotConfigured)
     }
 

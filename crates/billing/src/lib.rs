@@ -2,10 +2,12 @@
 //!
 //! The whole rule is three functions: [`transition`] (what an event makes of a subscription),
 //! [`access`] (what a standing lets an account do at `now`) and [`next_deadline`] (when time alone
-//! changes that answer). [`purchase`] decides who may start to buy. Pure: no clock, no I/O, and no
-//! knowledge of any payment provider; its words are translated at the adapter.
+//! changes that answer). [`purchase`] decides who may start to buy, [`change`] who may change what was
+//! bought. Pure: no clock, no I/O, and no knowledge of any payment provider; its words are translated
+//! at the adapter.
 
 mod access;
+pub mod change;
 mod drift;
 mod provider;
 pub mod purchase;

@@ -75,7 +75,7 @@ impl Stamp {
     }
 }
 
-/// How often a subscription is charged.
+/// How often a subscription is charged; the longer one is the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interval {

@@ -63,6 +63,7 @@ tasks! {
     MailTrialEnding = "mail_trial_ending",
     RetryEvent = "retry_event",
     ReadSubscription = "read_subscription",
+    FinishChange = "finish_change",
     ExpireCheckout = "expire_checkout",
     EndSubscription = "end_subscription",
     Reconcile = "reconcile",
@@ -205,6 +206,10 @@ mod tests {
             JobKind::EndSubscription {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
+            },
+            JobKind::FinishChange {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                change: tollgate_primitives::ChangeId::from_uuid(id(4)),
             },
             JobKind::ExpireCheckout {
                 session: CheckoutSessionId("cs_1".into()),

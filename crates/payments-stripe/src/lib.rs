@@ -8,6 +8,7 @@
 mod admission;
 mod answer;
 mod breaker;
+mod changes;
 mod events;
 mod metadata;
 mod objects;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
+    invoice::ListInvoice,
     subscription::{
         CancelSubscription, ListSubscription, ListSubscriptionStatus, RetrieveSubscription,
     },
@@ -21,20 +22,25 @@ use stripe_core::customer::CreateCustomer;
 use stripe_product::{price::ListPrice, product::ListProduct};
 use stripe_shared::{CheckoutSessionMode, PriceType};
 use tokio::time::{Instant, sleep_until};
-use tollgate_billing::{Customer, Stamp, SubscriptionId};
+use tollgate_billing::{
+    Customer, Stamp, SubscriptionId,
+    change::{Change, Terms},
+};
 use tollgate_primitives::{JobKey, Timestamp};
 use tollgate_use_cases::ports::{
-    CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId, Described,
-    EventsPage, ListedSubscription, NewCustomer, NoticeId, Payments, PaymentsError,
-    SubscriptionsPage,
+    CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest, CheckoutSession,
+    CheckoutSessionId, Described, EventsPage, InvoicePage, ListedSubscription, NewCustomer,
+    NoticeId, Payments, PaymentsError, SubscriptionsPage,
 };
 
 use crate::{
     admission::Admission,
     answer::{is_unknown, read},
-    events,
+    changes, events,
     metadata::metadata,
-    objects::{self, Id, List, Price, Product, SessionStatus, Unreadable, catalog},
+    objects::{
+        self, Billed, Id, List, Preview, Price, Product, SessionStatus, Unreadable, catalog,
+    },
     observe,
     pace::Lane,
     retry::{Verdict, health, judge, pause},
@@ -44,6 +50,8 @@ use crate::{
 
 /// Stripe's largest page.
 pub(crate) const PAGE: i64 = 100;
+/// As many invoices as a person looks at at once.
+const INVOICES: i64 = 20;
 /// More pages than any catalog has: a list that does not end is no list.
 pub(crate) const MOST_PAGES: usize = 100;
 
@@ -178,6 +186,45 @@ impl StripePayments {
         }
         Err(Unreadable::new("a list has no end").into())
     }
+
+    /// The item of a subscription that is changed.
+    async fn item(&self, subscription: &str) -> Result<String, PaymentsError> {
+        let request = RetrieveSubscription::new(subscription).build();
+        let read: objects::Subscription = self.ask(request, None).await?;
+        Ok(read.item_id()?.to_owned())
+    }
+
+    /// An end is scheduled with the period or at a moment, and either is taken back in its own words.
+    async fn keep(&self, key: &JobKey, subscription: &str) -> Result<Changed, PaymentsError> {
+        let request = changes::end_with_period(subscription, false);
+        let answer = self.call(request, Some(key)).await?;
+        let kept: objects::Subscription = read(&answer)?;
+        if !kept.is_ending() {
+            return changed(&answer);
+        }
+        let at_no_moment = JobKey::new(key.as_str(), "at-no-moment");
+        let request = changes::end_at_no_moment(subscription);
+        changed(&self.call(request, Some(&at_no_moment)).await?)
+    }
+}
+
+/// What an answer says of the subscription that was changed. A repeated one says how it stood then.
+fn changed(answer: &Answer) -> Result<Changed, PaymentsError> {
+    if answer.status == StatusCode::PAYMENT_REQUIRED {
+        return Ok(Changed::Declined);
+    }
+    let subscription: objects::Subscription = read(answer)?;
+    if answer.is_replayed() {
+        return Ok(Changed::Before);
+    }
+    let described = subscription.describe(stamp(answer)?)?;
+    Ok(Changed::Now(subscription.customer(), described))
+}
+
+fn stamp(answer: &Answer) -> Result<Stamp, Unreadable> {
+    answer
+        .stamp()
+        .ok_or_else(|| Unreadable::missing("the header Date"))
 }
 
 #[async_trait]
@@ -271,10 +318,75 @@ impl Payments for StripePayments {
             return Ok(None);
         }
         let read: objects::Subscription = read(&answer)?;
-        let stamp = answer
-            .stamp()
-            .ok_or_else(|| Unreadable::missing("the header Date"))?;
-        Ok(Some((read.customer(), read.describe(stamp)?)))
+        Ok(Some((read.customer(), read.describe(stamp(&answer)?)?)))
+    }
+
+    async fn change_subscription(
+        &self,
+        key: &JobKey,
+        subscription: &SubscriptionId,
+        change: &Change,
+    ) -> Result<Changed, PaymentsError> {
+        let id = known_subscription(subscription)?;
+        let request = match change {
+            Change::Keep => return self.keep(key, id).await,
+            Change::Cancel => changes::end_with_period(id, true),
+            Change::Move(terms) => changes::move_to(id, &self.item(id).await?, terms),
+        };
+        changed(&self.call(request, Some(key)).await?)
+    }
+
+    async fn preview_change(
+        &self,
+        subscription: &SubscriptionId,
+        terms: &Terms,
+    ) -> Result<ChangePreview, PaymentsError> {
+        let id = known_subscription(subscription)?;
+        let request = RetrieveSubscription::new(id).build();
+        let read: objects::Subscription = self.ask(request, None).await?;
+        let item = read.item_id()?;
+        let next: Preview = self
+            .ask(changes::preview_of_next(id, item, terms), None)
+            .await?;
+        let next_invoice = (!read.is_ending()).then(|| next.whole_periods());
+        let currency = next.currency()?;
+        if read.is_on_trial() {
+            return Ok(ChangePreview {
+                due_now: 0,
+                next_invoice,
+                currency,
+                lines: Vec::new(),
+            });
+        }
+        let now: Preview = self
+            .ask(changes::preview_of_now(id, item, terms), None)
+            .await?;
+        Ok(ChangePreview {
+            due_now: now.amount_due,
+            next_invoice,
+            currency,
+            lines: now.into_lines()?,
+        })
+    }
+
+    async fn list_invoices(
+        &self,
+        customer: &Customer,
+        after: Option<&str>,
+    ) -> Result<InvoicePage, PaymentsError> {
+        let request = ListInvoice::new()
+            .customer(customer.as_str())
+            .limit(INVOICES);
+        let request = match after {
+            Some(after) => request.starting_after(after).build(),
+            None => request.build(),
+        };
+        let page: List<Billed> = self.ask(request, None).await?;
+        let items = page.data.into_iter().map(Billed::describe);
+        Ok(InvoicePage {
+            items: items.collect::<Result<_, _>>()?,
+            has_more: page.has_more,
+        })
     }
 
     /// Stripe knows no subscription that it could end where that is over; how it stands is asked then.
@@ -453,6 +565,13 @@ fn listed(object: Value, stamp: Stamp) -> Result<ListedSubscription, Unreadable>
 fn path_segment(id: &str) -> Option<&str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     (!id.is_empty() && id.bytes().all(is_plain)).then_some(id)
+}
+
+fn known_subscription(subscription: &SubscriptionId) -> Result<&str, PaymentsError> {
+    path_segment(subscription.as_str()).ok_or_else(|| PaymentsError::Refused {
+        code: "resource_missing".to_owned(),
+        message: "no subscription has such an id".to_owned(),
+    })
 }
 
 fn no_such_session() -> PaymentsError {

@@ -57,6 +57,8 @@ ids! {
     TokenId,
     /// One intent to buy.
     ReservationId,
+    /// One intent to change a running subscription.
+    ChangeId,
     /// One platform invite code.
     InviteCodeId,
 }

@@ -9,7 +9,7 @@ mod timestamp;
 
 pub use email::{EmailAddress, EmailInvalid};
 pub use id::{
-    AccountId, IdInvalid, InviteCodeId, JobKey, ReservationId, SessionId, TokenId, UserId,
+    AccountId, ChangeId, IdInvalid, InviteCodeId, JobKey, ReservationId, SessionId, TokenId, UserId,
 };
 pub use money::{Currency, CurrencyInvalid, Money, MoneyOverflow};
 pub use plan::{PlanKey, PlanKeyInvalid};

@@ -48,6 +48,12 @@ impl Timestamp {
         self.0.timestamp()
     }
 
+    /// Rounds down to the second.
+    #[must_use]
+    pub fn whole_second(self) -> Self {
+        Self(self.0.trunc_subsecs(0))
+    }
+
     #[must_use]
     pub const fn as_datetime(self) -> DateTime<Utc> {
         self.0

@@ -101,6 +101,18 @@ pub(crate) async fn offer(
         .map(plan_billing::from_row))
 }
 
+pub(crate) async fn tiers(
+    connection: &impl ConnectionTrait,
+) -> Result<Vec<(PlanKey, i32)>, StoreError> {
+    let rows = plan_billing::Entity::find()
+        .all(connection)
+        .await
+        .map_err(unavailable("read the order of the plans"))?;
+    rows.into_iter()
+        .map(|row| Ok((BILLING.parse("plan", row.plan)?, row.sort_order)))
+        .collect()
+}
+
 /// Former prices and archived plans too: they are not sold any more, but those who bought them still
 /// have them.
 const PRICE: &str = "SELECT plan, billing_interval FROM plan_prices WHERE price_id = $1";

@@ -7,6 +7,7 @@
 mod accounts;
 mod audit;
 mod catalog;
+mod changes;
 mod columns;
 mod facts;
 mod inbox;

@@ -6,12 +6,15 @@ use sea_orm::{
 };
 use tollgate_billing::Customer;
 use tollgate_primitives::{AccountId, ReservationId, Timestamp};
-use tollgate_use_cases::ports::{CheckoutSessionId, LockedAccount, Reservation, StoreError};
+use tollgate_use_cases::ports::{
+    CheckoutSessionId, LockedAccount, Reservation, StoreError, Version,
+};
 
 use crate::{
     columns::{Columns, Table, execute, one, statement, unavailable},
     facts::{grant_source, standing_columns, standing_from_row},
     rows::{account, purchase_reservation},
+    subscriptions,
 };
 
 const ACCOUNTS: Table = Table("accounts");
@@ -55,7 +58,7 @@ const LOCK: &str = "SELECT name, stripe_customer_id, is_test_cohort, suspended_a
 /// subscription is locked as well, because events change it without the account's lock.
 const LOCKED: &str = concat!(
     "WITH s AS (SELECT * FROM subscriptions WHERE account_id = $1 FOR NO KEY UPDATE) \
-     SELECT (SELECT count(*) FROM memberships c WHERE c.account_id = $1), ",
+     SELECT (SELECT count(*) FROM memberships c WHERE c.account_id = $1), s.version, ",
     standing_columns!(),
     " FROM (SELECT) nothing LEFT JOIN s ON true",
     grant_source!("$1")
@@ -86,6 +89,9 @@ pub(crate) async fn lock_account(
         is_test_cohort,
         suspended_at,
         members: columns.parse::<i64, _>(Table("memberships"), "count")?,
+        version: columns
+            .take::<Option<i64>>(subscriptions::TABLE, "version")?
+            .map(Version),
         standing: standing_from_row(columns)?,
         reservation: open_reservation(connection, account).await?,
     }))

@@ -96,6 +96,10 @@ impl Store for PostgresStore {
         catalog::offer(&self.database, plan).await
     }
 
+    async fn tiers(&self) -> Result<Vec<(PlanKey, i32)>, StoreError> {
+        catalog::tiers(&self.database).await
+    }
+
     async fn price(&self, price: &PriceId) -> Result<Option<(PlanKey, Interval)>, StoreError> {
         catalog::price(&self.database, price).await
     }

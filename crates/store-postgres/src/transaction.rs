@@ -4,16 +4,16 @@ use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
 use tollgate_billing::{Stamp, Subscription, SubscriptionId};
 use tollgate_identity::Purpose;
-use tollgate_primitives::{AccountId, ReservationId, Timestamp, UserId};
+use tollgate_primitives::{AccountId, ChangeId, ReservationId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
     AccountRow, AuditEntry, Change, Conclusion, EventState, Job, JobId, JobRecord, LockedAccount,
     NewRefreshToken, NewSession, NewUser, Notice, OneTimeToken, PasswordHash, Received,
-    Reservation, Sessions, StoreError, Transaction,
+    Reservation, Sessions, StoreError, SubscriptionChange, Transaction,
 };
 
 use crate::{
-    accounts, audit, columns::unavailable, inbox, one_time, outbox, people, purchases, queue,
-    sessions, subscriptions,
+    accounts, audit, changes, columns::unavailable, inbox, one_time, outbox, people, purchases,
+    queue, sessions, subscriptions,
 };
 
 /// Rolls back when it is dropped.
@@ -132,6 +132,30 @@ impl Transaction for PostgresTransaction {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         purchases::close_reservation(&self.0, reservation, now).await
+    }
+
+    async fn open_change(
+        &mut self,
+        account: AccountId,
+    ) -> Result<Option<SubscriptionChange>, StoreError> {
+        changes::open(&self.0, account).await
+    }
+
+    async fn insert_change(
+        &mut self,
+        account: AccountId,
+        change: &SubscriptionChange,
+    ) -> Result<(), StoreError> {
+        changes::insert(&self.0, account, change).await
+    }
+
+    async fn close_change(
+        &mut self,
+        change: ChangeId,
+        is_done: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        changes::close(&self.0, change, is_done, now).await
     }
 
     async fn receive(&mut self, notice: &Notice) -> Result<Received, StoreError> {

@@ -7,7 +7,7 @@ use tollgate_billing::{
     Access, Basis, Standing, Status, Subscription, Trialing, access, is_paid, wire_status,
 };
 use tollgate_entitlements::{Banner, LimitKey, Plan, resolve, trial_banner};
-use tollgate_primitives::{PlanKey, Timestamp};
+use tollgate_primitives::{AccountId, PlanKey, SessionId, Timestamp};
 
 use crate::{
     App,
@@ -59,9 +59,17 @@ pub async fn billing_state(
     app: &App,
     claims: &AccessClaims,
 ) -> Result<BillingState, BillingStateError> {
+    state_of(app, claims.session, claims.account).await
+}
+
+pub(crate) async fn state_of(
+    app: &App,
+    session: SessionId,
+    account: AccountId,
+) -> Result<BillingState, BillingStateError> {
     let facts = app
         .store
-        .account_facts(claims.session, claims.account, false)
+        .account_facts(session, account, false)
         .await?
         .ok_or(BillingStateError::SessionEnded)?;
     describe(app, &facts, app.clock.now()).ok_or(BillingStateError::NoSubscription)

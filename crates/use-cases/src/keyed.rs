@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tollgate_identity::Purpose;
-use tollgate_primitives::{EmailAddress, TokenId};
+use tollgate_primitives::{AccountId, EmailAddress, TokenId};
 
 /// The secret that the application's own tokens are derived from: 32 bytes or more.
 #[derive(Clone)]
@@ -62,6 +62,25 @@ impl Key {
     /// The name under which tries are counted: says nothing of who is counted.
     pub(crate) fn bucket(&self, limit: &str, subject: &str) -> [u8; 32] {
         self.derive("bucket", format!("{limit}:{subject}").as_bytes())
+    }
+
+    /// The cursor of a page of invoices that follows the invoice `last`.
+    pub(crate) fn invoice_cursor(&self, account: AccountId, last: &str) -> String {
+        let code = self.invoice_cursor_code(account, last);
+        URL_SAFE_NO_PAD.encode([&code, last.as_bytes()].concat())
+    }
+
+    /// The invoice that `cursor` follows; `None` for one that was not given to `account`.
+    pub(crate) fn read_invoice_cursor(&self, account: AccountId, cursor: &str) -> Option<String> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (code, last) = bytes.split_first_chunk()?;
+        let last = str::from_utf8(last).ok()?;
+        (self.invoice_cursor_code(account, last) == *code).then(|| last.to_owned())
+    }
+
+    fn invoice_cursor_code(&self, account: AccountId, last: &str) -> [u8; 32] {
+        let content = [account.as_uuid().as_bytes(), last.as_bytes()].concat();
+        self.derive("invoice-cursor", &content)
     }
 
     fn derive(&self, purpose: &str, content: &[u8]) -> [u8; 32] {
@@ -149,6 +168,22 @@ mod tests {
             "tgr_\u{fffd}",
         ] {
             assert!(RefreshToken::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn t71_a_cursor_is_read_whole_and_by_the_account_it_was_given_to() {
+        let account = |byte| AccountId::from_uuid(uuid::Uuid::from_bytes([byte; 16]));
+        let cursor = key(1).invoice_cursor(account(1), "in_7");
+        let read = |key: Key, account, cursor: &str| key.read_invoice_cursor(account, cursor);
+        assert_eq!(read(key(1), account(1), &cursor).as_deref(), Some("in_7"));
+        assert_eq!(read(key(1), account(2), &cursor), None);
+        assert_eq!(read(key(2), account(1), &cursor), None);
+        for cut in 0..cursor.len() {
+            assert_eq!(read(key(1), account(1), &cursor[..cut]), None, "{cut}");
+            let other = if &cursor[cut..=cut] == "A" { "B" } else { "A" };
+            let edited = [&cursor[..cut], other, &cursor[cut + 1..]].concat();
+            assert_eq!(read(key(1), account(1), &edited), None, "{edited}");
         }
     }
 

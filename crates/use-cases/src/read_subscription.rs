@@ -10,7 +10,7 @@ use crate::{
     App,
     apply_event::{ApplyError, settle_event},
     end_subscription,
-    ports::{AuditEntry, Described, Notice, PaymentsError, StoreError},
+    ports::{AuditEntry, Described, LockedAccount, Notice, PaymentsError, StoreError},
     receive_webhook::keep_for_later,
 };
 
@@ -69,8 +69,12 @@ async fn read_both(
     account: AccountId,
     subscription: &SubscriptionId,
 ) -> Result<(), ReadError> {
-    if let Some(stored) = stored(app, account).await?
-        && let Some(bought) = stored.bought()
+    if let Some(locked) = locked(app, account).await?
+        && let Some(bought) = locked
+            .standing
+            .subscription
+            .as_ref()
+            .and_then(Subscription::bought)
         && bought.subscription != *subscription
     {
         read_one(app, account, &bought.subscription).await?;
@@ -96,10 +100,9 @@ async fn settle_or_keep(app: &App, notice: &Notice) -> Result<(), StoreError> {
     }
 }
 
-async fn stored(app: &App, account: AccountId) -> Result<Option<Subscription>, StoreError> {
+async fn locked(app: &App, account: AccountId) -> Result<Option<LockedAccount>, StoreError> {
     let mut tx = app.store.begin().await?;
-    let locked = tx.lock_account(account).await?;
-    Ok(locked.and_then(|account| account.standing.subscription))
+    tx.lock_account(account).await
 }
 
 /// Whether the provider knows `subscription`; how it stands is stored then.
@@ -111,7 +114,9 @@ pub(crate) async fn read_one(
     account: AccountId,
     subscription: &SubscriptionId,
 ) -> Result<bool, ReadError> {
-    let seen = stored(app, account).await?;
+    let seen = locked(app, account)
+        .await?
+        .and_then(|locked| locked.version);
     let Some((customer, described)) = app.payments.read_subscription(subscription).await? else {
         return Ok(false);
     };
@@ -127,7 +132,7 @@ pub(crate) async fn read_one(
     if locked.customer.as_ref() != Some(&customer) {
         return Err(ReadError::AnotherCustomer);
     }
-    if locked.standing.subscription != seen {
+    if locked.version != seen {
         return Err(ReadError::Overtaken);
     }
     let entry = audit_entry(account, &described);

@@ -9,6 +9,7 @@ use tollgate_primitives::JobKey;
 use crate::{
     App,
     apply_event::{ApplyError, apply_event},
+    change_subscription::{ChangeError, finish_change},
     end_subscription::end_subscription,
     ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
     read_subscription::{ReadError, read_subscription},
@@ -28,6 +29,8 @@ pub enum JobFailed {
     Read(#[from] ReadError),
     #[error(transparent)]
     Mail(#[from] MailError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error(transparent)]
     Payments(#[from] PaymentsError),
     #[error(transparent)]
@@ -73,6 +76,7 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             Err(error) => put_off(app, &subscription, error).await,
         },
         JobKind::EndSubscription { subscription, .. } => end_subscription(app, &subscription).await,
+        JobKind::FinishChange { account, change } => Ok(finish_change(app, account, change).await?),
         JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
         // What fails is gone on with in the next turn, not tried again.
         JobKind::Reconcile {} => {

@@ -9,13 +9,13 @@ use actix_web::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tollgate_billing::purchase::PurchaseRefused;
+use tollgate_billing::{change::ChangeRefused, purchase::PurchaseRefused};
 use tollgate_entitlements::Refusal;
 use tollgate_identity::Role;
 use tollgate_use_cases::{
-    BillingStateError, ChangePasswordError, CheckoutError, GateRefused, PortalError, RefreshError,
-    RegisterError, ReplayError, ResetPasswordError, RetryJobError, SendVerificationError,
-    SignInError, SuspendError, TooOften, VerifyEmailError, WebhookError,
+    BillingStateError, ChangeError, ChangePasswordError, CheckoutError, GateRefused, InvoicesError,
+    PortalError, RefreshError, RegisterError, ReplayError, ResetPasswordError, RetryJobError,
+    SendVerificationError, SignInError, SuspendError, TooOften, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -628,6 +628,9 @@ impl From<PurchaseRefused> for ApiError {
     }
 }
 
+/// Where a person writes to us.
+const SUPPORT_URL: &str = "/support";
+
 /// Where the address of the portal is asked for.
 const PORTAL_URL: &str = "/api/v1/billing/portal-session";
 
@@ -656,6 +659,95 @@ impl From<CheckoutError> for ApiError {
             ),
             CheckoutError::Payments(error) => error.into(),
             CheckoutError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeRefused> for ApiError {
+    fn from(refused: ChangeRefused) -> Self {
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        match refused {
+            ChangeRefused::AsPurchase(refused) => refused.into(),
+            ChangeRefused::NothingToChange => conflict(
+                "nothing_to_change",
+                "Nothing is bought that could be changed; pick a plan and buy it.",
+            )
+            .with("upgrade_url", UPGRADE_URL),
+            ChangeRefused::PaymentPending(subscription) => {
+                Self::payment_pending(Some(subscription.as_str()))
+            }
+            ChangeRefused::SamePlan => conflict(
+                "same_plan",
+                "This account has this plan with as many seats already.",
+            ),
+            ChangeRefused::DowngradeNotSelfServe => conflict(
+                "downgrade_not_self_serve",
+                "A smaller plan, fewer seats or a shorter interval is arranged by our support.",
+            )
+            .with("support", SUPPORT_URL),
+            ChangeRefused::PreviewExpired => conflict(
+                "preview_expired",
+                "This preview is too old to be confirmed; ask for a new one.",
+            ),
+            ChangeRefused::PreviewOfTheFuture => Self::validation(&[FieldError {
+                field: "proration_date".to_owned(),
+                code: "out_of_range",
+                message: "Confirm the date that the preview answered.".to_owned(),
+            }]),
+            ChangeRefused::NothingToCancel => conflict(
+                "nothing_to_cancel",
+                "Nothing is bought that still goes on; there is nothing to cancel.",
+            ),
+            ChangeRefused::NothingToKeep => conflict(
+                "nothing_to_keep",
+                "No cancellation is scheduled that could be taken back.",
+            ),
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Refused(refused) => refused.into(),
+            ChangeError::Declined => Self::new(
+                StatusCode::PAYMENT_REQUIRED,
+                "payment_declined",
+                "The card was declined and nothing was changed; correct it in the portal.",
+            )
+            .with("portal", PORTAL_URL),
+            ChangeError::Busy => Self::new(
+                StatusCode::CONFLICT,
+                "change_in_progress",
+                "Other changes of the subscription are under way; look at it and try again.",
+            ),
+            ChangeError::Outstanding(error) => {
+                log(&error);
+                Self::unavailable(
+                    "payment_provider_unavailable",
+                    "The payment provider has not answered yet; the change is made as soon as it does.",
+                    5,
+                )
+            }
+            ChangeError::AccountGone => Self::session_ended(),
+            ChangeError::Payments(error) => error.into(),
+            ChangeError::State(error) => error.into(),
+            ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvoicesError> for ApiError {
+    fn from(error: InvoicesError) -> Self {
+        match error {
+            InvoicesError::NotConfigured => Self::provider_not_configured(),
+            InvoicesError::CursorInvalid => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_cursor",
+                "This cursor is none of this list; begin without one.",
+            ),
+            InvoicesError::Payments(error) => error.into(),
+            InvoicesError::Store(error) => error.into(),
         }
     }
 }

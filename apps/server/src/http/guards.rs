@@ -147,6 +147,21 @@ pub const ROUTES: &[Route] = &[
     ),
     route(
         "POST",
+        "/api/v1/billing/change-plan",
+        Who::Admin,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/billing/change-plan/preview",
+        Who::Admin,
+        Guards::NONE,
+    ),
+    route("POST", "/api/v1/billing/cancel", Who::Admin, Guards::NONE),
+    route("POST", "/api/v1/billing/keep", Who::Admin, Guards::NONE),
+    route("GET", "/api/v1/billing/invoices", Who::Admin, Guards::NONE),
+    route(
+        "POST",
         "/api/v1/webhooks/stripe",
         Who::Signature,
         Guards::NONE,

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod canon;
+mod changes;
 mod drifts;
 mod given;
 mod lives;

@@ -24,6 +24,7 @@ pub(crate) struct Subscription {
 
 #[derive(Debug, Clone, Deserialize)]
 struct Item {
+    id: Option<Id>,
     price: Price,
     quantity: Option<u32>,
     current_period_start: Option<i64>,
@@ -82,6 +83,23 @@ impl Subscription {
             ended_at: optional_timestamp("ended_at", self.ended_at)?,
             stamp,
         })
+    }
+
+    /// Where the plan's price and seats are changed.
+    pub(crate) fn item_id(&self) -> Result<&str, Unreadable> {
+        let id = self.licensed_item()?.id.as_ref();
+        id.map(Id::as_str)
+            .ok_or_else(|| Unreadable::missing("items.data.id"))
+    }
+
+    /// Whether its first charge lies ahead.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.status == "trialing"
+    }
+
+    /// Whether its end is scheduled.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.cancel_at.is_some() || self.cancel_at_period_end == Some(true)
     }
 
     /// The item whose price is the plan's. Metered items come beside it; two that are sold by the seat

@@ -14,7 +14,7 @@ use crate::given::{NOW, checkout, customer, key, payments, subscription};
 const DATE: &str = "Date: Mon, 21 Sep 2026 14:13:20 GMT\r\n";
 
 /// A server that answers every request with `answer`, byte by byte as given.
-async fn serving(answer: Vec<u8>) -> (String, JoinHandle<()>) {
+pub(crate) async fn serving(answer: Vec<u8>) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move {
@@ -37,7 +37,7 @@ async fn serving(answer: Vec<u8>) -> (String, JoinHandle<()>) {
     (url, serving)
 }
 
-fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
+pub(crate) fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"

@@ -1,11 +1,14 @@
 //! What each call does at Stripe, against the sandbox, which refuses what Stripe would refuse.
 
 use serde_json::{Value, json};
-use tollgate_billing::{Customer, Interval, Period, ProviderStatus, Stamp, SubscriptionId};
-use tollgate_primitives::{Currency, Money};
+use tollgate_billing::{
+    Customer, Interval, Period, PriceId, ProviderStatus, Stamp, SubscriptionId,
+    change::{Change, Terms},
+};
+use tollgate_primitives::{Currency, Money, PlanKey};
 use tollgate_stripe_sandbox::Sandbox;
 use tollgate_use_cases::ports::{
-    CheckoutRequest, CheckoutSession, CheckoutSessionId, Payments, PaymentsError,
+    Changed, CheckoutRequest, CheckoutSession, CheckoutSessionId, Payments, PaymentsError,
 };
 
 use crate::given::{
@@ -339,4 +342,160 @@ async fn a_key_that_stripe_does_not_accept_is_refused_without_being_shown() {
     let error = payments.read_catalog().await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("somebody_elses"));
     assert_eq!(refused(Err::<(), _>(error)), "secret_key_refused");
+}
+
+/// Three seats of `starter` by the month, bought now; the subscription and the price of `pro`.
+async fn bought(sandbox: &Sandbox) -> (SubscriptionId, PriceId) {
+    let request = request(sandbox).await;
+    let pro = request.price.clone();
+    let starter = get(sandbox, "/v1/prices?lookup_keys[0]=starter_month").await;
+    let price = PriceId::new(starter["data"][0]["id"].as_str().unwrap());
+    let request = CheckoutRequest { price, ..request };
+    let payments = payments(&sandbox.url());
+    let opened = payments.open_checkout(&key("buy"), &request).await;
+    (pay(sandbox, &opened.unwrap()).await, pro)
+}
+
+fn terms(price: &PriceId, seats: u32, proration_date: i64) -> Terms {
+    Terms {
+        plan: PlanKey::parse("pro").unwrap(),
+        interval: Interval::Monthly,
+        price: price.clone(),
+        seats,
+        proration_date: Some(at(proration_date)),
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_carried_out_once_per_key_and_then_known_as_done_before() {
+    let sandbox = sandbox().await;
+    let payments = payments(&sandbox.url());
+    let (id, pro) = bought(&sandbox).await;
+    let to_pro = Change::Move(terms(&pro, 5, NOW));
+    for (name, change) in [
+        ("cancel", Change::Cancel),
+        ("keep", Change::Keep),
+        ("cancel again", Change::Cancel),
+        ("move", to_pro),
+    ] {
+        let told = payments
+            .change_subscription(&key(name), &id, &change)
+            .await
+            .unwrap();
+        let Changed::Now(_, described) = told else {
+            panic!("{name}: {told:?}")
+        };
+        let read = payments.read_subscription(&id).await.unwrap().unwrap().1;
+        assert_eq!(described, read, "{name}");
+        let again = payments
+            .change_subscription(&key(name), &id, &change)
+            .await
+            .unwrap();
+        assert_eq!(again, Changed::Before, "{name}");
+    }
+    let (_, described) = payments.read_subscription(&id).await.unwrap().unwrap();
+    assert_eq!((described.price, described.seats), (pro, 5));
+    assert_eq!(described.cancel_at, Some(described.period.end()));
+}
+
+#[tokio::test]
+async fn an_end_at_a_moment_is_taken_back_like_one_with_the_period() {
+    let sandbox = sandbox().await;
+    let payments = payments(&sandbox.url());
+    let (id, _) = bought(&sandbox).await;
+    let path = format!("/v1/subscriptions/{id}");
+    let moment = (NOW + 3 * DAY).to_string();
+    post(&sandbox, &path, &[("cancel_at", &moment)]).await;
+    let told = payments
+        .change_subscription(&key("keep"), &id, &Change::Keep)
+        .await
+        .unwrap();
+    let Changed::Now(_, described) = told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(described.cancel_at, None);
+}
+
+#[tokio::test]
+async fn a_move_charges_what_its_preview_showed() {
+    let sandbox = sandbox().await;
+    let payments = payments(&sandbox.url());
+    let (id, pro) = bought(&sandbox).await;
+    control(&sandbox, "clock", json!({"advance_seconds": 11 * DAY})).await;
+    let terms = terms(&pro, 4, NOW + 11 * DAY);
+    let preview = payments.preview_change(&id, &terms).await.unwrap();
+    // 19 of 30 days: less 3 × $19, and 4 × $49.
+    let amounts: Vec<_> = preview.lines.iter().map(|line| line.amount).collect();
+    assert_eq!(amounts, [-3_610, 12_413]);
+    assert_eq!(
+        (preview.due_now, preview.next_invoice),
+        (8_803, Some(19_600))
+    );
+    assert_eq!(preview.currency, Currency::parse("usd").unwrap());
+
+    control(&sandbox, "clock", json!({"advance_seconds": 1_800})).await;
+    let change = Change::Move(terms);
+    payments
+        .change_subscription(&key("move"), &id, &change)
+        .await
+        .unwrap();
+    let customer = get(&sandbox, &format!("/v1/subscriptions/{id}")).await["customer"].clone();
+    let customer = Customer::new(customer.as_str().unwrap());
+    let page = payments.list_invoices(&customer, None).await.unwrap();
+    let paid: Vec<_> = page
+        .items
+        .iter()
+        .map(|invoice| invoice.amount_paid)
+        .collect();
+    assert_eq!(paid, [8_803, 5_700]);
+    assert!(!page.has_more);
+    let rest = payments
+        .list_invoices(&customer, Some(&page.items[0].id))
+        .await
+        .unwrap();
+    assert_eq!(rest.items, page.items[1..]);
+}
+
+#[tokio::test]
+async fn a_move_that_cannot_be_charged_is_declined_and_changes_nothing() {
+    let sandbox = sandbox().await;
+    let payments = payments(&sandbox.url());
+    let (id, pro) = bought(&sandbox).await;
+    let path = format!("/v1/subscriptions/{id}");
+    let subscription = get(&sandbox, &path).await;
+    let customer = subscription["customer"].as_str().unwrap();
+    let attach = "/v1/payment_methods/pm_card_chargeCustomerFail/attach";
+    let card = post(&sandbox, attach, &[("customer", customer)]).await;
+    let card = card["id"].as_str().unwrap();
+    post(&sandbox, &path, &[("default_payment_method", card)]).await;
+    let before = payments.read_subscription(&id).await.unwrap();
+    for _ in 0..2 {
+        let change = Change::Move(terms(&pro, 3, NOW));
+        let told = payments
+            .change_subscription(&key("move"), &id, &change)
+            .await
+            .unwrap();
+        assert_eq!(told, Changed::Declined);
+    }
+    assert_eq!(payments.read_subscription(&id).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_subscription_that_stripe_does_not_know_cannot_be_changed() {
+    let sandbox = sandbox().await;
+    let payments = payments(&sandbox.url());
+    for id in ["sub_nothing", "", "sub_1/../../customers"] {
+        let id = SubscriptionId::new(id);
+        let price = PriceId::new("price_1");
+        for (name, change) in [
+            ("cancel", Change::Cancel),
+            ("keep", Change::Keep),
+            ("move", Change::Move(terms(&price, 1, NOW))),
+        ] {
+            let told = payments.change_subscription(&key(name), &id, &change).await;
+            assert_eq!(refused(told), "resource_missing", "{id} {name}");
+        }
+        let preview = payments.preview_change(&id, &terms(&price, 1, NOW)).await;
+        assert_eq!(refused(preview), "resource_missing", "{id}");
+    }
 }

@@ -2,11 +2,15 @@
 
 use std::{fs, path::PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tollgate_billing::Customer;
 use tollgate_primitives::Timestamp;
-use tollgate_use_cases::ports::{Described, NoticeContent};
+use tollgate_use_cases::ports::{Described, NoticeContent, Payments as _};
 
-use crate::given::{heard, read};
+use crate::{
+    bad_servers::{http, serving},
+    given::{heard, payments, read},
+};
 
 /// The recordings, or nothing where this machine has none, which is then said.
 fn recordings(folder: &str) -> Option<Vec<(String, Value)>> {
@@ -182,4 +186,36 @@ fn assert_paid(name: &str, object: &Value) {
         panic!("{name}: {told:?}")
     };
     assert_eq!(object["customer"], customer.as_str(), "{name}");
+}
+
+#[tokio::test]
+async fn every_recorded_invoice_can_be_listed() {
+    let Some(recorded) = recordings("http") else {
+        return;
+    };
+    let exchanges = recorded
+        .iter()
+        .flat_map(|(_, exchanges)| exchanges.as_array().unwrap());
+    let invoices: Vec<_> = exchanges
+        .map(|exchange| &exchange["response"]["body"])
+        .filter(|object| object["object"] == "invoice")
+        .collect();
+    assert!(!invoices.is_empty(), "no invoice was recorded");
+    let list = json!({ "object": "list", "has_more": true, "data": invoices });
+    let (url, serving) = serving(http("200 OK", "", &list.to_string())).await;
+    let page = payments(&url)
+        .list_invoices(&Customer::new("cus_1"), None)
+        .await
+        .unwrap();
+    serving.abort();
+    assert!(page.has_more);
+    for (read, object) in page.items.iter().zip(&invoices) {
+        assert_eq!(object["id"], read.id);
+        assert_eq!(object["number"].as_str(), read.number.as_deref());
+        assert_eq!(object["status"], read.status);
+        assert_eq!(object["amount_due"], read.amount_due);
+        assert_eq!(object["amount_paid"], read.amount_paid);
+        assert_eq!(object["created"], read.created.unix_seconds());
+    }
+    assert_eq!(page.items.len(), invoices.len());
 }

@@ -6,5 +6,6 @@ pub(crate) mod membership;
 pub(crate) mod plan_billing;
 pub(crate) mod purchase_reservation;
 pub(crate) mod refresh_token;
+pub(crate) mod subscription_change;
 pub(crate) mod user;
 pub(crate) mod webhook_event;

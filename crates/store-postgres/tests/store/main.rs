@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod catalog;
+mod changes;
 mod inbox;
 mod kept;
 mod people;

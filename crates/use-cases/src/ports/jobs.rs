@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_billing::SubscriptionId;
-use tollgate_primitives::{AccountId, JobKey, Timestamp, TokenId, UserId};
+use tollgate_primitives::{AccountId, ChangeId, JobKey, Timestamp, TokenId, UserId};
 
 use super::NoticeId;
 
@@ -67,6 +67,11 @@ pub enum JobKind {
         account: AccountId,
         subscription: SubscriptionId,
     },
+    /// Carry out a change of a subscription that nobody has seen through.
+    FinishChange {
+        account: AccountId,
+        change: ChangeId,
+    },
     /// Close a checkout page that nothing may be paid on any more: a newer choice replaced it, or
     /// another page was paid.
     ExpireCheckout { session: super::CheckoutSessionId },
@@ -87,6 +92,7 @@ impl JobKind {
             Self::RetryEvent { .. } => "retry_event",
             Self::ReadSubscription { .. } => "read_subscription",
             Self::EndSubscription { .. } => "end_subscription",
+            Self::FinishChange { .. } => "finish_change",
             Self::ExpireCheckout { .. } => "expire_checkout",
             Self::Reconcile {} => "reconcile",
         }

@@ -23,9 +23,9 @@ pub use operations::{
 };
 pub use passwords::{PasswordHash, Passwords, PasswordsError, Verdict};
 pub use payments::{
-    CatalogPrice, CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId,
-    Described, EventsPage, ListedSubscription, NewCustomer, Payments, PaymentsError,
-    SubscriptionsPage,
+    CatalogPrice, CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest,
+    CheckoutSession, CheckoutSessionId, Described, EventsPage, Invoice, InvoicePage,
+    ListedSubscription, NewCustomer, Payments, PaymentsError, PreviewLine, SubscriptionsPage,
 };
 pub use reconciliation::{
     CallClaim, CustomerAccount, OpenReservation, OverduePage, ReconcileJob, Reconciliation, Turn,
@@ -36,7 +36,7 @@ pub use store::{
     Change, Conclusion, Credentials, EventRecord, EventState, InboxEntry, LockedAccount,
     Membership, NewRefreshToken, NewSession, NewUser, OfferRow, OneTimeToken, PasswordOwner,
     PlanBilling, PublicPlan, Received, RefreshRow, Reservation, ReservationState, SessionRow,
-    Sessions, Store, StoreError, Transaction, User, Version,
+    Sessions, Store, StoreError, SubscriptionChange, Transaction, User, Version,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

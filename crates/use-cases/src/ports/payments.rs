@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tollgate_billing::{
     Customer, Interval, Period, PriceId, ProviderStatus, Snapshot, Stamp, SubscriptionId,
+    change::{Change, Terms},
 };
 use tollgate_primitives::{
-    AccountId, EmailAddress, JobKey, Money, PlanKey, ReservationId, Timestamp,
+    AccountId, Currency, EmailAddress, JobKey, Money, PlanKey, ReservationId, Timestamp,
 };
 
 use super::NoticeId;
@@ -142,6 +143,58 @@ pub struct CatalogPrice {
     pub amount: Money,
 }
 
+/// What became of an order to change a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// Carried out by this call: how the subscription stands since.
+    Now(Customer, Described),
+    /// Carried out by an earlier call under the same key: how it stands now is to be read.
+    Before,
+    /// The difference could not be charged, and nothing was changed.
+    Declined,
+}
+
+/// What a change of terms would cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangePreview {
+    pub due_now: i64,
+    /// The first invoice after the change; `None` when the subscription ends before it.
+    pub next_invoice: Option<i64>,
+    pub currency: Currency,
+    /// What `due_now` is made of; its sum where the customer has no balance.
+    pub lines: Vec<PreviewLine>,
+}
+
+/// Credits are negative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewLine {
+    pub description: String,
+    pub amount: i64,
+    pub period: Period,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    pub id: String,
+    /// `None` while it is a draft.
+    pub number: Option<String>,
+    /// The provider's own word.
+    pub status: String,
+    pub amount_due: i64,
+    pub amount_paid: i64,
+    pub currency: Currency,
+    pub created: Timestamp,
+    pub hosted_url: Option<String>,
+    pub pdf_url: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoicePage {
+    pub items: Vec<Invoice>,
+    pub has_more: bool,
+}
+
 #[derive(Debug, Error)]
 pub enum PaymentsError {
     #[error("no payment provider is configured")]
@@ -226,6 +279,29 @@ pub trait Payments: Debug + Send + Sync {
         &self,
         after: Option<&SubscriptionId>,
     ) -> Result<SubscriptionsPage, PaymentsError>;
+
+    /// Carries `change` out. A subscription that is cancelled already, or not, stays so.
+    async fn change_subscription(
+        &self,
+        key: &JobKey,
+        subscription: &SubscriptionId,
+        change: &Change,
+    ) -> Result<Changed, PaymentsError>;
+
+    /// What moving to `terms` would cost. The move itself with the same proration date charges exactly
+    /// that. Safe to repeat.
+    async fn preview_change(
+        &self,
+        subscription: &SubscriptionId,
+        terms: &Terms,
+    ) -> Result<ChangePreview, PaymentsError>;
+
+    /// A customer's invoices, newest first, those older than `after`. Safe to repeat.
+    async fn list_invoices(
+        &self,
+        customer: &Customer,
+        after: Option<&str>,
+    ) -> Result<InvoicePage, PaymentsError>;
 
     /// Every active product. Safe to repeat.
     async fn read_catalog(&self) -> Result<Vec<CatalogProduct>, PaymentsError>;

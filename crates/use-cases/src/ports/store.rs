@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use thiserror::Error;
 use tollgate_billing::{
-    Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, purchase::Offer,
+    Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, change,
+    purchase::Offer,
 };
 use tollgate_entitlements::{FeatureKey, Overrides, Plan};
 use tollgate_identity::{Purpose, Role, limit::Limit, session::RefreshState};
 use tollgate_primitives::{
-    AccountId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId,
-    UserId,
+    AccountId, ChangeId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp,
+    TokenId, UserId,
 };
 
 use super::{CheckoutSessionId, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash};
@@ -242,6 +243,8 @@ pub struct LockedAccount {
     pub is_test_cohort: bool,
     pub suspended_at: Option<Timestamp>,
     pub standing: Standing,
+    /// Which writing of the subscription that is; `None` where there is none.
+    pub version: Option<Version>,
     pub members: u32,
     pub reservation: Option<Reservation>,
 }
@@ -268,6 +271,17 @@ pub enum ReservationState {
         session: CheckoutSessionId,
         url: String,
     },
+}
+
+/// One intent to change a running subscription, written before the provider is asked. While one is open,
+/// there is no other for the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionChange {
+    pub id: ChangeId,
+    pub subscription: SubscriptionId,
+    pub change: change::Change,
+    pub requested_by: UserId,
+    pub requested_at: Timestamp,
 }
 
 /// Where an event stands in the inbox.
@@ -406,6 +420,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// What can be bought of `plan`; `None` for an unknown or archived plan.
     async fn offer(&self, plan: &PlanKey) -> Result<Option<Offer>, StoreError>;
+
+    /// Where each plan stands in the catalog's order, archived ones too: the greater, the higher.
+    async fn tiers(&self) -> Result<Vec<(PlanKey, i32)>, StoreError>;
 
     /// What a price stands for; `None` when the catalog has no such price.
     async fn price(&self, price: &PriceId) -> Result<Option<(PlanKey, Interval)>, StoreError>;
@@ -657,6 +674,26 @@ pub trait Transaction: Debug + Send {
     async fn close_reservation(
         &mut self,
         reservation: ReservationId,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The change of the account's subscription that is being carried out. The account is locked.
+    async fn open_change(
+        &mut self,
+        account: AccountId,
+    ) -> Result<Option<SubscriptionChange>, StoreError>;
+
+    async fn insert_change(
+        &mut self,
+        account: AccountId,
+        change: &SubscriptionChange,
+    ) -> Result<(), StoreError>;
+
+    /// A change that is closed already keeps its outcome.
+    async fn close_change(
+        &mut self,
+        change: ChangeId,
+        is_done: bool,
         now: Timestamp,
     ) -> Result<(), StoreError>;
 

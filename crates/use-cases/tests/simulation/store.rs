@@ -6,14 +6,16 @@ use tollgate_billing::{
 };
 use tollgate_identity::{Purpose, limit::Limit};
 use tollgate_primitives::{
-    AccountId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId, UserId,
+    AccountId, ChangeId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId,
+    UserId,
 };
 use tollgate_use_cases::ports::{
     AccountFacts, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Change,
     CheckoutSessionId, Conclusion, Credentials, EventRecord, EventState, InboxEntry, Job, JobId,
     JobRecord, LockedAccount, NewRefreshToken, NewSession, NewUser, Notice, NoticeContent,
     NoticeId, OfferRow, OneTimeToken, PasswordHash, PasswordOwner, PlanBilling, PublicPlan,
-    Received, RefreshRow, Reservation, SessionRow, Sessions, Store, StoreError, Transaction, User,
+    Received, RefreshRow, Reservation, SessionRow, Sessions, Store, StoreError, SubscriptionChange,
+    Transaction, User,
 };
 
 use crate::{
@@ -156,6 +158,7 @@ impl Transaction for Open {
                 subscription: self.subscription(),
                 grant: None,
             },
+            version: self.shared.world().database.version(),
             members: 1,
             reservation: None,
         }))
@@ -303,6 +306,25 @@ impl Transaction for Open {
     }
 
     async fn retry_job(&mut self, _: JobId) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn open_change(
+        &mut self,
+        _: AccountId,
+    ) -> Result<Option<SubscriptionChange>, StoreError> {
+        unused()
+    }
+
+    async fn insert_change(
+        &mut self,
+        _: AccountId,
+        _: &SubscriptionChange,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn close_change(&mut self, _: ChangeId, _: bool, _: Timestamp) -> Result<(), StoreError> {
         unused()
     }
 }
@@ -495,6 +517,10 @@ impl Store for Shared {
     }
 
     async fn public_plans(&self) -> Result<Vec<PublicPlan>, StoreError> {
+        unused()
+    }
+
+    async fn tiers(&self) -> Result<Vec<(PlanKey, i32)>, StoreError> {
         unused()
     }
 

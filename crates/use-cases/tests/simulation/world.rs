@@ -9,15 +9,18 @@ use std::{
 
 use async_trait::async_trait;
 use tollgate_billing::{
-    AfterEnd, Customer, Policy, Stamp, SubscriptionId, purchase::Provider as Ready,
+    AfterEnd, Customer, Policy, Stamp, SubscriptionId,
+    change::{Change, Terms},
+    purchase::Provider as Ready,
 };
 use tollgate_primitives::{AccountId, EmailAddress, JobKey, PlanKey, Timestamp, UserId};
 use tollgate_use_cases::{
     App, Key, RateLimits, Settings,
     ports::{
-        CatalogProduct, CheckoutEnd, CheckoutRequest, CheckoutSession, CheckoutSessionId, Clock,
-        Described, EventsPage, InvalidSignature, Mail, MailError, Mailer, NewCustomer, Notice,
-        NoticeId, Payments, PaymentsError, StoreError, SubscriptionsPage, Webhooks,
+        CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest, CheckoutSession,
+        CheckoutSessionId, Clock, Described, EventsPage, InvalidSignature, InvoicePage, Mail,
+        MailError, Mailer, NewCustomer, Notice, NoticeId, Payments, PaymentsError, StoreError,
+        SubscriptionsPage, Webhooks,
     },
 };
 use uuid::Uuid;
@@ -238,6 +241,31 @@ impl Payments for Shared {
         &self,
         _: Option<&SubscriptionId>,
     ) -> Result<SubscriptionsPage, PaymentsError> {
+        unused()
+    }
+
+    async fn change_subscription(
+        &self,
+        _: &JobKey,
+        _: &SubscriptionId,
+        _: &Change,
+    ) -> Result<Changed, PaymentsError> {
+        unused()
+    }
+
+    async fn preview_change(
+        &self,
+        _: &SubscriptionId,
+        _: &Terms,
+    ) -> Result<ChangePreview, PaymentsError> {
+        unused()
+    }
+
+    async fn list_invoices(
+        &self,
+        _: &Customer,
+        _: Option<&str>,
+    ) -> Result<InvoicePage, PaymentsError> {
         unused()
     }
 

@@ -173,24 +173,35 @@ pub(crate) async fn portal_session(
 }
 
 fn choice(body: &CheckoutBody) -> Result<Choice, ApiError> {
-    if !(1..=MAX_SEATS).contains(&body.seats) {
-        let message = format!("Choose between 1 and {MAX_SEATS} seats.");
-        let field = "seats".to_owned();
-        return Err(ApiError::validation(&[FieldError {
-            field,
-            code: "out_of_range",
-            message,
-        }]));
-    }
     Ok(Choice {
+        seats: seats(body.seats)?,
         plan: PlanKey::parse(&body.plan).map_err(|_| ApiError::invalid_plan())?,
-        seats: body.seats,
-        interval: match body.billing_interval {
-            IntervalBody::Monthly => Interval::Monthly,
-            IntervalBody::Annual => Interval::Annual,
-        },
+        interval: body.billing_interval.into(),
         confirm_leave_complimentary: body.confirm_leave_complimentary,
     })
+}
+
+/// As many as can be bought.
+pub(crate) fn seats(asked: u32) -> Result<u32, ApiError> {
+    if (1..=MAX_SEATS).contains(&asked) {
+        return Ok(asked);
+    }
+    let message = format!("Choose between 1 and {MAX_SEATS} seats.");
+    let field = "seats".to_owned();
+    Err(ApiError::validation(&[FieldError {
+        field,
+        code: "out_of_range",
+        message,
+    }]))
+}
+
+impl From<IntervalBody> for Interval {
+    fn from(interval: IntervalBody) -> Self {
+        match interval {
+            IntervalBody::Monthly => Self::Monthly,
+            IntervalBody::Annual => Self::Annual,
+        }
+    }
 }
 
 impl From<BillingState> for BillingStateBody {

@@ -3,10 +3,12 @@
 mod accounts;
 mod audit_log;
 mod billing;
+mod changes;
 mod config;
 mod devices;
 mod email;
 mod gate;
+mod invoices;
 mod jobs;
 mod judging;
 mod passwords;
@@ -47,6 +49,11 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(billing::show_state)
             .service(billing::checkout_session)
             .service(billing::portal_session)
+            .service(changes::change_plan)
+            .service(changes::preview_change)
+            .service(changes::cancel)
+            .service(changes::keep)
+            .service(invoices::invoices)
             .service(webhooks::stripe)
             .service(gate::gate),
     );
