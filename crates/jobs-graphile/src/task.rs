@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    fn one_of_each() -> [JobKind; 10] {
+    fn one_of_each() -> [JobKind; 11] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
