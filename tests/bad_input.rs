@@ -54,6 +54,7 @@ fn bodies() -> Vec<(&'static str, Value)> {
             "/api/v1/billing/change-plan/preview",
             json!({ "plan": "pro" }),
         ),
+        ("/api/v1/subscriptions", monthly("pro", 1)),
     ]
 }
 
@@ -385,7 +386,7 @@ async fn t33_a_token_that_is_not_ours_opens_nothing() {
             let method = Method::from_bytes(route.method.as_bytes()).unwrap();
             let url = format!("{}{}", port(&world, route), route.path);
             let mut call = world.fetch(method, &url).bearer(&token);
-            if route.path.ends_with("checkout-session") {
+            if route.path.ends_with("checkout-session") || route.path.ends_with("/subscriptions") {
                 call = call.json(&monthly("pro", 1));
             }
             let answer = call.send().await;

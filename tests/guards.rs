@@ -25,7 +25,7 @@ fn body_of(route: &Route) -> Option<Value> {
             Some(json!({ "token": "none", "new_password": "quiet-harbour-92-moss" }))
         }
         "/api/v1/auth/email/verify" => Some(json!({ "token": "none" })),
-        "/api/v1/billing/checkout-session" => Some(monthly("pro", 1)),
+        "/api/v1/billing/checkout-session" | "/api/v1/subscriptions" => Some(monthly("pro", 1)),
         "/api/v1/billing/change-plan" | "/api/v1/billing/change-plan/preview" => {
             Some(json!({ "plan": "pro" }))
         }
@@ -63,18 +63,23 @@ async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
     call.send().await
 }
 
-/// Sign-out comes last, since it ends the session that the others need.
+/// What changes how the account stands comes late, and sign-out last, since it ends the session that
+/// the others need.
 fn every_route() -> impl Iterator<Item = &'static Route> {
-    let is_logout = |route: &&Route| route.path == "/api/v1/auth/logout";
-    let others = ROUTES.iter().filter(move |route| !is_logout(route));
-    others.chain(ROUTES.iter().filter(is_logout))
+    let rank = |route: &&Route| match route.path {
+        "/api/v1/auth/logout" => 2,
+        "/api/v1/subscriptions" => 1,
+        _ => 0,
+    };
+    let of_rank = move |wanted| ROUTES.iter().filter(move |route| rank(route) == wanted);
+    (0..=2).flat_map(of_rank)
 }
 
 /// What such a request says to whoever may make it.
 fn passing(route: &Route) -> &'static str {
     match route.path {
         "/api/v1/auth/password/reset" | "/api/v1/auth/email/verify" => "token_invalid_or_expired",
-        "/api/v1/auth/sessions/{id}" => "not_found",
+        "/api/v1/auth/sessions/{id}" | "/api/v1/subscriptions/complete/{id}" => "not_found",
         _ => "answered",
     }
 }
@@ -149,7 +154,7 @@ async fn whoever_did_not_prove_the_address_in_time_reaches_all_but_the_product()
             _ if route.guards.verified_email => "email_not_verified",
             _ if route.who == Who::Super => "super_admin_only",
             // This person has bought already.
-            "/api/v1/billing/checkout-session" => "already_subscribed",
+            "/api/v1/billing/checkout-session" | "/api/v1/subscriptions" => "already_subscribed",
             "/api/v1/billing/change-plan" | "/api/v1/billing/change-plan/preview" => "same_plan",
             _ => passing(route),
         };

@@ -7,6 +7,7 @@ mod m20261120_000002_catalog;
 mod m20261120_000003_billing;
 mod m20261120_000004_audit_log;
 mod m20261120_000005_inbox;
+mod m20261120_000006_buying;
 mod m20261120_000007_reconciliation;
 mod m20261120_000008_subscription_changes;
 mod m20261120_000009_operator;
@@ -94,6 +95,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261120_000003_billing.rs"),
         include_str!("m20261120_000004_audit_log.rs"),
         include_str!("m20261120_000005_inbox.rs"),
+        include_str!("m20261120_000006_buying.rs"),
         include_str!("m20261120_000007_reconciliation.rs"),
         include_str!("m20261120_000008_subscription_changes.rs"),
         include_str!("m20261120_000009_operator.rs"),
@@ -117,6 +119,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000003_billing::Migration),
             Box::new(m20261120_000004_audit_log::Migration),
             Box::new(m20261120_000005_inbox::Migration),
+            Box::new(m20261120_000006_buying::Migration),
             Box::new(m20261120_000007_reconciliation::Migration),
             Box::new(m20261120_000008_subscription_changes::Migration),
             Box::new(m20261120_000009_operator::Migration),

@@ -6,7 +6,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tollgate_testkit::burst;
 
-use crate::world::{DAY, HOUR, MINUTE, Person, Setup, World, monthly, raw_post};
+use crate::world::{
+    DAY, HOUR, MINUTE, Person, SECOND, Setup, World, just_under, monthly, raw_post,
+};
 
 const PATH: &str = "/api/v1/billing/checkout-session";
 
@@ -209,6 +211,77 @@ async fn each_plan_that_the_catalog_sells_reaches_stripe_and_no_other() {
     pro: sold
     enterprise: tier_not_yet_available
     ");
+}
+
+#[tokio::test]
+async fn what_reaches_stripe_by_either_way_is_what_the_catalog_has_on_sale() {
+    let world = World::start().await;
+    world
+        .execute(
+            "INSERT INTO plan_limits (plan) VALUES ('old'), ('quiet'), ('talked');
+             INSERT INTO plan_billing (plan, display_name, is_public, is_archived, self_serve,
+               stripe_monthly_price_id, monthly_price_cents, currency)
+             SELECT v.plan, v.plan, v.is_public, v.is_archived, v.self_serve,
+               b.stripe_annual_price_id, 1, 'usd'
+             FROM (VALUES ('old', true, true, true, 'pro'), ('quiet', false, false, true, 'starter'))
+               v (plan, is_public, is_archived, self_serve, of)
+             JOIN plan_billing b ON b.plan = v.of;
+             INSERT INTO plan_billing (plan, display_name, is_public) VALUES ('talked', 'T', true)",
+        )
+        .await;
+    let on_sale = world.app().store.plans_on_sale().await.unwrap();
+    let on_sale: BTreeSet<_> = on_sale
+        .iter()
+        .map(|sold| sold.plan.as_str().to_owned())
+        .collect();
+    assert_eq!(
+        on_sale,
+        ["pro", "quiet", "starter"].map(String::from).into()
+    );
+    let plans: Vec<String> = sqlx::query_scalar("SELECT plan FROM plan_limits")
+        .fetch_all(world.database.pool())
+        .await
+        .unwrap();
+    for (way, path) in [
+        ("page", "checkout/sessions"),
+        ("own", "subscriptions?status=all"),
+    ] {
+        let mut reached = BTreeSet::new();
+        for plan in &plans {
+            let person = world.person(&format!("{way} {plan}")).await;
+            let before = world.stripe_list(path).await.len();
+            match way {
+                "page" => world.open_checkout(&person, &monthly(plan, 1)).await,
+                _ => world.start_subscription(&person, &monthly(plan, 1)).await,
+            };
+            if world.stripe_list(path).await.len() > before {
+                reached.insert(plan.clone());
+            }
+        }
+        assert_eq!(reached, on_sale, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_trial_is_passed_on_to_the_second() {
+    for (left, charged_in) in [
+        (49 * HOUR + SECOND, 49 * HOUR + SECOND),
+        (49 * HOUR, 49 * HOUR),
+        (just_under(49 * HOUR), 49 * HOUR),
+        (48 * HOUR, 49 * HOUR),
+        (just_under(48 * HOUR), 49 * HOUR),
+        (SECOND, 49 * HOUR),
+    ] {
+        let world = World::start().await;
+        let mut ada = world.person("Ada").await;
+        world.advance((DAY * 14).checked_sub(left).unwrap()).await;
+        world.sign_in(&mut ada).await;
+        world.buy(&ada, "pro").await;
+        let bought = world.stripe_list("subscriptions").await.remove(0);
+        let charged_at = world.now().saturating_add(charged_in).unix_seconds();
+        assert_eq!(bought["trial_end"], charged_at, "{left:?} are left");
+        assert_eq!(world.stripe_list("charges").await.len(), 0);
+    }
 }
 
 #[tokio::test]
@@ -510,6 +583,139 @@ async fn t84_an_open_page_cannot_be_paid_once_the_account_is_subscribed_another_
     assert_eq!(statuses(&world).await, ["expired"]);
     let reserved = "SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL";
     assert_eq!(world.count(reserved).await, 0);
+}
+
+#[tokio::test]
+async fn t84_a_page_whose_payment_is_being_read_is_not_replaced() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.hold_events().await;
+    let page = world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    let paid = world.fetch(Method::POST, page["url"].as_str().unwrap());
+    let paid = paid.form(&[("card", "4242424242424242")]).send().await;
+    assert_eq!(paid.status, 303, "{paid}");
+    let down = json!([{ "kind": "error_500", "path_prefix": "/v1/subscriptions" }]);
+    world.tell_sandbox("faults", down).await;
+    let completed = world.event("checkout.session.completed").await;
+    world.deliver(&completed).await.ok(200);
+    world.drain().await;
+    for choice in [monthly("pro", 1), monthly("starter", 2)] {
+        for answer in [
+            world.open_checkout(&ada, &choice).await,
+            world.start_subscription(&ada, &choice).await,
+        ] {
+            assert_eq!(answer.refusal(), (409, "already_subscribed".to_owned()));
+        }
+    }
+    world.clear_faults().await;
+    world
+        .execute("UPDATE graphile_worker._private_jobs SET run_at = now()")
+        .await;
+    world.drain().await;
+    assert_eq!(world.standing(&ada).await, "trialing pro by trial");
+    let open = "SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL";
+    assert_eq!(world.count(open).await, 0);
+}
+
+/// Both pages were open in two tabs, and both were paid before anything of it was told.
+#[tokio::test]
+async fn t84_of_two_pages_that_were_paid_one_is_ended_and_given_back() {
+    for newest_first in [false, true] {
+        let world = World::start().await;
+        let mut ada = world.person("Ada").await;
+        world.advance(DAY * 15).await;
+        world.sign_in(&mut ada).await;
+        world.hold_events().await;
+        for plan in ["starter", "pro"] {
+            let page = world.open_checkout(&ada, &monthly(plan, 1)).await.ok(200);
+            let page = page["url"].as_str().unwrap();
+            let paid = world.fetch(Method::POST, page);
+            let paid = paid.form(&[("card", "4242424242424242")]).send().await;
+            assert_eq!(paid.status, 303, "{paid}");
+            world.drain().await;
+            world.advance(MINUTE).await;
+        }
+        let mut events = world.events().await;
+        if newest_first {
+            events.reverse();
+        }
+        // Once more for what the end of the second brings.
+        for _ in 0..2 {
+            for event in &events {
+                world.deliver(event).await.ok(200);
+            }
+            world.drain().await;
+            events = world.events().await;
+        }
+        assert_eq!(world.standing(&ada).await, "active pro by paid");
+        let live = world.stripe_list("subscriptions?status=all").await;
+        let statuses: Vec<_> = live.iter().map(|one| &one["status"]).collect();
+        assert_eq!(statuses, ["active", "canceled"], "the newest stays");
+        assert_eq!(live[0]["id"], world.subscription(&ada).await);
+        let refunds = world.stripe_list("refunds").await;
+        assert_eq!(refunds.len(), 1, "t90: given back once");
+        assert_eq!(refunds[0]["amount"], 1900);
+        let found = "SELECT count(*) FROM audit_log WHERE action = 'second_subscription_found'";
+        assert_eq!(world.count(found).await, 1);
+        let ended = "SELECT count(*) FROM audit_log WHERE action = 'second_subscription_ended'";
+        assert_eq!(world.count(ended).await, 1);
+        assert_eq!(
+            world
+                .count("SELECT count(*) FROM purchase_reservations WHERE closed_at IS NULL")
+                .await,
+            0
+        );
+    }
+}
+
+#[tokio::test]
+async fn t90_an_end_that_was_cut_off_gives_back_once() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    world.advance(DAY * 15).await;
+    world.sign_in(&mut ada).await;
+    world.buy(&ada, "starter").await;
+    let first = world.subscription(&ada).await;
+    for fault in ["lost_answer", "error_500"] {
+        let fault =
+            json!([{ "kind": fault, "method": "POST", "path_prefix": "/v1/refunds", "times": 1 }]);
+        world.tell_sandbox("faults", fault).await;
+    }
+    let customer = world.stripe_list("customers").await[0]["id"].clone();
+    let card = world
+        .stripe_list(&format!(
+            "payment_methods?customer={}",
+            customer.as_str().unwrap()
+        ))
+        .await[0]["id"]
+        .clone();
+    let prices = world.stripe_list("prices?lookup_keys[0]=pro_month").await;
+    world.advance(DAY).await;
+    let terms = [
+        ("customer", customer.as_str().unwrap()),
+        ("items[0][price]", prices[0]["id"].as_str().unwrap()),
+        ("default_payment_method", card.as_str().unwrap()),
+    ];
+    let url = format!("{}/v1/subscriptions", world.sandbox_url());
+    let bought = world.fetch(Method::POST, &url).form(&terms);
+    let bought = bought
+        .bearer("sk_test_0123456789abcdef")
+        .send()
+        .await
+        .ok(200);
+    world.drain().await;
+    world
+        .execute("UPDATE graphile_worker._private_jobs SET run_at = now()")
+        .await;
+    world.drain().await;
+    assert_eq!(
+        world.subscription(&ada).await,
+        bought["id"].as_str().unwrap()
+    );
+    let refunds = world.stripe_list("refunds").await;
+    assert_eq!(refunds.len(), 1);
+    let ended = world.stripe_list("subscriptions?status=canceled").await;
+    assert_eq!(ended[0]["id"], first.as_str());
 }
 
 #[tokio::test]

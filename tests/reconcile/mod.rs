@@ -83,11 +83,6 @@ impl World {
         self.tell_sandbox("faults", json!([fault])).await;
     }
 
-    async fn clear_faults(&self) {
-        let url = format!("{}/_sandbox/faults", self.sandbox_url());
-        self.fetch(Method::DELETE, &url).send().await.ok(200);
-    }
-
     /// Every row of every table, with the transaction that wrote it; what reconciliation keeps of
     /// itself is left out.
     async fn written(&self) -> BTreeMap<String, Vec<String>> {

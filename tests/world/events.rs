@@ -24,7 +24,8 @@ impl World {
         loop {
             let after = all.last().map(|last| last["id"].as_str().unwrap());
             let after = after.map_or_else(String::new, |id| format!("&starting_after={id}"));
-            let page = format!("{path}?limit=100{after}");
+            let query = if path.contains('?') { '&' } else { '?' };
+            let page = format!("{path}{query}limit=100{after}");
             let page = self.stripe(Method::GET, &page, &[]).await;
             all.extend(page["data"].as_array().unwrap().iter().cloned());
             if page["has_more"] == false {

@@ -272,6 +272,12 @@ impl World {
             .ok(200)
     }
 
+    /// From now on Stripe does what it is asked again.
+    pub(crate) async fn clear_faults(&self) {
+        let url = format!("{}/_sandbox/faults", self.sandbox_url());
+        self.fetch(Method::DELETE, &url).send().await.ok(200);
+    }
+
     /// Waits until every event has been delivered and every job that could run has run.
     pub(crate) async fn drain(&self) {
         let drained = tokio::time::timeout(PATIENCE, async {

@@ -19,7 +19,7 @@ pub(crate) struct Person {
 
 pub(crate) fn registration(name: &str) -> Value {
     json!({
-        "email": format!("{}@example.com", name.to_lowercase()),
+        "email": format!("{}@example.com", name.to_lowercase().replace(' ', ".")),
         "password": PASSWORD,
         "name": name,
     })
@@ -103,6 +103,42 @@ impl World {
         found
             .unwrap_or_else(|| panic!("no mail with a link to {page}"))
             .to_owned()
+    }
+
+    /// Confirms the payment of a purchase that has begun, as the browser does with what it was given.
+    pub(crate) async fn confirm(&self, begun: &Value, card: &str) -> Answer {
+        let payment = begun["payment_id"].as_str().unwrap();
+        let url = format!(
+            "{}/v1/payment_intents/{payment}/confirm",
+            self.sandbox_url()
+        );
+        let confirmed = [
+            ("client_secret", begun["client_secret"].as_str().unwrap()),
+            ("payment_method_data[type]", "card"),
+            ("payment_method_data[card][number]", card),
+        ];
+        let call = self.fetch(Method::POST, &url);
+        let call = call.bearer("pk_test_0123456789abcdef");
+        call.form(&confirmed).send().await
+    }
+
+    /// Takes the account out of `person`'s hands: somebody else owns it now.
+    pub(crate) async fn demote(&self, person: &Person, role: &str) {
+        let owner = self.person("Somebody Else").await;
+        let mut tx = self.database.pool().begin().await.unwrap();
+        sqlx::query("INSERT INTO memberships VALUES ($1::uuid, $2::uuid, 'owner', now())")
+            .bind(&person.account)
+            .bind(&owner.id)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        sqlx::query("UPDATE memberships SET role = $1 WHERE user_id = $2::uuid")
+            .bind(role)
+            .bind(&person.id)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// The proof of the mailed link, as if it had been followed.

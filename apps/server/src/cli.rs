@@ -2,19 +2,25 @@
 //! operator must put something right first.
 
 use std::{
+    fs,
     io::{self, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
 use anyhow::Context;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::ExposeSecret as _;
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
-use tollgate_use_cases::{App, ports::ReconcileJob, sync_plans};
+use tollgate_billing::Complimentary;
+use tollgate_primitives::{AccountId, EmailAddress, PlanKey};
+use tollgate_use_cases::{
+    App, Recipients, backfill_complimentary, ports::ReconcileJob, sync_plans,
+};
 
 #[cfg(feature = "dev")]
 use crate::dev;
@@ -67,6 +73,8 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Give many accounts a plan for free; run again, it gives nobody anything twice
+    BackfillComplimentary(Backfill),
     /// Print the API's description as JSON
     Openapi,
     /// Check the configuration and print what is in force, secrets hidden
@@ -95,6 +103,28 @@ impl From<Job> for ReconcileJob {
             Job::Sweep => Self::Sweep,
         }
     }
+}
+
+#[derive(Debug, Args)]
+struct Backfill {
+    /// The plan to give
+    #[arg(long, value_parser = PlanKey::parse)]
+    plan: PlanKey,
+    /// Why, for the audit trail
+    #[arg(long)]
+    reason: String,
+    /// Who gives it: the address of a platform operator
+    #[arg(long, value_parser = EmailAddress::parse)]
+    by: EmailAddress,
+    /// A file with the id of one account in each line
+    #[arg(required_unless_present = "all_free", conflicts_with = "all_free")]
+    file: Option<PathBuf>,
+    /// Everybody who has no subscription, or the free plan
+    #[arg(long)]
+    all_free: bool,
+    /// Count whom it would be given, and write nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[cfg(feature = "dev")]
@@ -152,6 +182,7 @@ async fn carry_out(cli: Cli) -> anyhow::Result<ExitCode> {
             let jobs = one.as_ref().map_or(&ReconcileJob::ALL[..], |job| job);
             return Ok(reconcile::run(&app, jobs, dry_run).await);
         }
+        Command::BackfillComplimentary(backfill) => give(&variables, backfill).await?,
         Command::Openapi => print(&(serde_json::to_string_pretty(&http::openapi())? + "\n")),
         Command::CheckConfig => print(&Config::parse(&variables)?.in_force.to_string()),
         #[cfg(feature = "dev")]
@@ -216,6 +247,42 @@ async fn sync(variables: &Variables, dry_run: bool) -> anyhow::Result<ExitCode> 
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn give(variables: &Variables, backfill: Backfill) -> anyhow::Result<()> {
+    let config = Config::parse(variables)?;
+    logging::start(&config.log);
+    let recipients = match &backfill.file {
+        Some(file) => Recipients::These(accounts_in(file)?),
+        None => Recipients::AllFree,
+    };
+    let store = wiring::connect(&config.database).await?;
+    let app = wiring::app(config, Shell::system(), store)?;
+    let actor = app.store.operator(&backfill.by).await?;
+    let actor = actor.context("--by: no operator has this address")?;
+    let given = Complimentary {
+        plan: backfill.plan,
+        reason: backfill.reason,
+        ends_at: None,
+    };
+    let report = backfill_complimentary(&app, actor, &given, &recipients, backfill.dry_run).await?;
+    let verb = if backfill.dry_run { "would get" } else { "got" };
+    print(&format!(
+        "{} accounts {verb} {}; {} were complimentary before, {} are unknown\n",
+        report.granted, given.plan, report.skipped, report.unknown
+    ));
+    Ok(())
+}
+
+fn accounts_in(file: &Path) -> anyhow::Result<Vec<AccountId>> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| {
+            line.parse()
+                .with_context(|| format!("{line} is no account's id"))
+        })
+        .collect()
 }
 
 /// A reader that went away is no reason to fail.

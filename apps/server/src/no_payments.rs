@@ -5,11 +5,11 @@ use tollgate_billing::{
     Customer, Stamp, SubscriptionId,
     change::{Change, Terms},
 };
-use tollgate_primitives::JobKey;
+use tollgate_primitives::{JobKey, Timestamp};
 use tollgate_use_cases::ports::{
     CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest, CheckoutSession,
     CheckoutSessionId, Described, EventsPage, InvoicePage, NewCustomer, NoticeId, Payments,
-    PaymentsError, SubscriptionsPage,
+    PaymentsError, StartedSubscription, SubscriptionRequest, SubscriptionsPage,
 };
 
 #[derive(Debug)]
@@ -34,6 +34,30 @@ impl Payments for NoPayments {
     }
 
     async fn expire_checkout(&self, _: &CheckoutSessionId) -> Result<(), PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn start_subscription(
+        &self,
+        _: &JobKey,
+        _: &SubscriptionRequest,
+    ) -> Result<StartedSubscription, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn read_first_payment(
+        &self,
+        _: &SubscriptionId,
+    ) -> Result<Option<StartedSubscription>, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
+    async fn refund_since(
+        &self,
+        _: &JobKey,
+        _: &SubscriptionId,
+        _: Timestamp,
+    ) -> Result<Vec<String>, PaymentsError> {
         Err(PaymentsError::NotConfigured)
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tollgate_primitives::{PlanKey, Timestamp};
 
-use crate::{Grant, Meanwhile, Period, Subscription, Trialing};
+use crate::{Grant, Meanwhile, Period, ProviderStatus, Subscription, Trialing};
 
 /// Everything that access depends on, but the time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +15,14 @@ pub struct Standing {
     pub subscription: Option<Subscription>,
     /// The open complimentary grant, if there is one.
     pub grant: Option<Grant>,
+}
+
+impl Standing {
+    /// Whether access that an operator gave for free holds.
+    #[must_use]
+    pub fn is_complimentary(&self, now: Timestamp) -> bool {
+        self.grant.as_ref().is_some_and(|grant| grant.holds_at(now))
+    }
 }
 
 /// The operator's choices.
@@ -143,6 +151,22 @@ impl Status {
     }
 }
 
+/// What a purchase shows of itself, whatever its account has beside it.
+impl From<ProviderStatus> for Status {
+    fn from(status: ProviderStatus) -> Self {
+        match status {
+            ProviderStatus::Incomplete => Self::PendingPayment,
+            ProviderStatus::IncompleteExpired => Self::Expired,
+            ProviderStatus::Trialing => Self::Trialing,
+            ProviderStatus::Active => Self::Active,
+            ProviderStatus::PastDue => Self::PastDue,
+            ProviderStatus::Unpaid => Self::Unpaid,
+            ProviderStatus::Paused => Self::Paused,
+            ProviderStatus::Canceled => Self::Canceled,
+        }
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -259,11 +283,7 @@ pub fn next_deadline(standing: &Standing, now: Timestamp, policy: Policy) -> Opt
 /// cover a pending purchase.
 #[must_use]
 pub fn wire_status(standing: &Standing, now: Timestamp) -> Option<Status> {
-    if standing
-        .grant
-        .as_ref()
-        .is_some_and(|grant| grant.holds_at(now))
-    {
+    if standing.is_complimentary(now) {
         return Some(Status::Complimentary);
     }
     Some(match standing.subscription.as_ref()? {
@@ -288,11 +308,7 @@ pub fn wire_status(standing: &Standing, now: Timestamp) -> Option<Status> {
 /// first payment has arrived.
 #[must_use]
 pub fn is_paid(standing: &Standing, now: Timestamp) -> bool {
-    let complimentary = standing
-        .grant
-        .as_ref()
-        .is_some_and(|grant| grant.holds_at(now));
-    !complimentary
+    !standing.is_complimentary(now)
         && standing
             .subscription
             .as_ref()

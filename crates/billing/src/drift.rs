@@ -4,7 +4,7 @@ use std::mem::discriminant;
 
 use tollgate_primitives::Timestamp;
 
-use crate::{Event, Outcome, Refused, Snapshot, Subscription, transition};
+use crate::{Effect, Event, Outcome, Refused, Snapshot, Subscription, transition};
 
 /// In what the stored subscription differs from the provider's, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,9 +24,15 @@ pub enum Drift {
 #[must_use]
 pub fn drift(current: Option<&Subscription>, read: &Snapshot, now: Timestamp) -> Option<Drift> {
     match transition(current, &Event::Read(read.clone()), now) {
+        Ok(
+            Outcome::Moved {
+                effect: Some(Effect::EndSecond { .. }),
+                ..
+            }
+            | Outcome::Noticed(Effect::EndSecond { .. }),
+        ) => Some(Drift::SecondLive),
         Ok(Outcome::Moved { next, .. }) => Some(difference(current, &next)),
         Ok(Outcome::Noticed(_) | Outcome::AlreadyApplied | Outcome::NeedsRead) => None,
-        Err(Refused::SecondLiveSubscription) => Some(Drift::SecondLive),
         Err(Refused::UnknownSubscription) => Some(Drift::Purchase),
     }
 }

@@ -8,6 +8,7 @@
 
 mod access;
 pub mod change;
+mod complimentary;
 mod drift;
 mod provider;
 pub mod purchase;
@@ -18,6 +19,7 @@ pub use access::{
     Access, AfterEnd, Basis, Locked, Policy, Standing, Status, StatusInvalid, access, is_paid,
     next_deadline, wire_status,
 };
+pub use complimentary::{Complimentary, GrantRefused};
 pub use drift::{Drift, drift};
 pub use provider::{
     Customer, Interval, IntervalInvalid, PriceId, ProviderStatus, Snapshot, Stamp, SubscriptionId,

@@ -58,6 +58,8 @@ pub struct Buyer<'a> {
     pub standing: &'a Standing,
     pub is_test_cohort: bool,
     pub members: u32,
+    /// A page was paid, and what was bought there is not known yet.
+    pub has_just_paid: bool,
 }
 
 /// A purchase that may be taken to the provider.
@@ -67,6 +69,16 @@ pub struct Purchase {
     /// The first charge waits until then, a whole second: what is left of the reverse trial, never
     /// less.
     pub trial_end: Option<Timestamp>,
+}
+
+/// How a purchase in the product's own page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beginning {
+    /// The free plan: store this.
+    Free(Subscription),
+    /// A trial for somebody who never had one, else a payment.
+    TrialOrPayment(Purchase),
+    Payment(Purchase),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -95,7 +107,8 @@ pub enum PurchaseRefused {
     SeatsBelowMembers { members: u32 },
 }
 
-/// Decides in the order in which the refusals are listed. `offer` is `None` for an unknown plan.
+/// Decides about a page of the provider's, in the order in which the refusals are listed. `offer` is
+/// `None` for an unknown plan.
 pub fn decide(
     choice: &Choice,
     offer: Option<&Offer>,
@@ -103,6 +116,58 @@ pub fn decide(
     buyer: &Buyer<'_>,
     now: Timestamp,
 ) -> Result<Purchase, PurchaseRefused> {
+    let price = price_to_ask(choice, offer, provider)?;
+    let trial_end = may_begin(choice, buyer, now)?;
+    Ok(Purchase {
+        price: price.clone(),
+        trial_end,
+    })
+}
+
+/// Decides about a purchase in the product's own page, as [`decide`] does. Nothing is passed on of a
+/// reverse trial: its first payment is made at once, and the trial runs on until it has arrived.
+pub fn begin(
+    choice: &Choice,
+    offer: Option<&Offer>,
+    provider: Provider,
+    buyer: &Buyer<'_>,
+    now: Timestamp,
+) -> Result<Beginning, PurchaseRefused> {
+    if choice.plan.is_free() {
+        offer.ok_or(PurchaseRefused::InvalidPlan)?;
+        may_begin(choice, buyer, now)?;
+        return Ok(Beginning::Free(free_plan(buyer.standing, now)));
+    }
+    let price = price_to_ask(choice, offer, provider)?.clone();
+    may_begin(choice, buyer, now)?;
+    let purchase = Purchase {
+        price,
+        trial_end: None,
+    };
+    let never_had_anything = *buyer.standing == Standing::default();
+    Ok(if never_had_anything {
+        Beginning::TrialOrPayment(purchase)
+    } else {
+        Beginning::Payment(purchase)
+    })
+}
+
+/// What was over at the provider stays known, so that it cannot come back.
+fn free_plan(standing: &Standing, now: Timestamp) -> Subscription {
+    match &standing.subscription {
+        Some(free @ Subscription::Free { .. }) => free.clone(),
+        before => Subscription::Free {
+            since: now,
+            failed: before.as_ref().and_then(Subscription::ended).cloned(),
+        },
+    }
+}
+
+fn price_to_ask<'o>(
+    choice: &Choice,
+    offer: Option<&'o Offer>,
+    provider: Provider,
+) -> Result<&'o PriceId, PurchaseRefused> {
     let offer = offer.ok_or(PurchaseRefused::InvalidPlan)?;
     if !offer.self_serve {
         return Err(PurchaseRefused::TierNotYetAvailable);
@@ -111,20 +176,26 @@ pub fn decide(
         .price(choice.interval)
         .ok_or(PurchaseRefused::BillingNotConfigured)?;
     match provider {
-        Provider::Ready => {}
-        Provider::NotConfigured => return Err(PurchaseRefused::ProviderNotConfigured),
-        Provider::WrongMode => return Err(PurchaseRefused::BillingMisconfigured),
+        Provider::Ready => Ok(price),
+        Provider::NotConfigured => Err(PurchaseRefused::ProviderNotConfigured),
+        Provider::WrongMode => Err(PurchaseRefused::BillingMisconfigured),
     }
+}
+
+/// Whether this buyer may, and the trial that a purchase would pass on.
+fn may_begin(
+    choice: &Choice,
+    buyer: &Buyer<'_>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, PurchaseRefused> {
     if buyer.is_test_cohort {
         return Err(PurchaseRefused::SyntheticTestCohort);
     }
-    let complimentary = buyer
-        .standing
-        .grant
-        .as_ref()
-        .is_some_and(|grant| grant.holds_at(now));
-    if complimentary && !choice.confirm_leave_complimentary {
+    if buyer.standing.is_complimentary(now) && !choice.confirm_leave_complimentary {
         return Err(PurchaseRefused::ComplimentaryAccount);
+    }
+    if buyer.has_just_paid {
+        return Err(PurchaseRefused::AlreadySubscribed);
     }
     let trial_end = trial_to_pass_on(buyer.standing, now)?;
     if choice.seats < buyer.members {
@@ -132,10 +203,7 @@ pub fn decide(
             members: buyer.members,
         });
     }
-    Ok(Purchase {
-        price: price.clone(),
-        trial_end,
-    })
+    Ok(trial_end)
 }
 
 fn trial_to_pass_on(

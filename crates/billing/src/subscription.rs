@@ -57,8 +57,8 @@ impl Period {
 /// The one subscription of an account. An account that never tried nor bought has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subscription {
-    /// The free plan was chosen. `failed` is a purchase that was begun on it and never paid; it cannot
-    /// come back.
+    /// The free plan was chosen. `failed` is a purchase that was over before, or was begun on it and
+    /// never paid; it cannot come back.
     Free {
         since: Timestamp,
         failed: Option<Ended>,

@@ -52,6 +52,10 @@ pub enum Effect {
     WarnTrialEnding {
         ends_at: Timestamp,
     },
+    /// The provider would charge twice for one account: end this one and give back what it took.
+    EndSecond {
+        subscription: SubscriptionId,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +79,6 @@ pub enum Refused {
     /// A payment or notice for an account that never bought: the snapshot may be on the way.
     #[error("the subscription is not known yet")]
     UnknownSubscription,
-    /// The provider charges twice for one account.
-    #[error("the account has two live subscriptions at the provider")]
-    SecondLiveSubscription,
 }
 
 /// Decides one step. `current` is `None` for an account that never tried nor bought.
@@ -88,7 +89,7 @@ pub fn transition(
 ) -> Result<Outcome, Refused> {
     match event {
         Event::Observed(snapshot) => Ok(observed(current, snapshot)),
-        Event::Read(snapshot) => read(current, snapshot),
+        Event::Read(snapshot) => Ok(read(current, snapshot)),
         Event::PaymentFailed {
             subscription,
             attempt,
@@ -186,9 +187,9 @@ fn observed_another(state: &Subscription, bought: &Bought, snapshot: &Snapshot) 
     moved(Some(state), snapshot)
 }
 
-fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Result<Outcome, Refused> {
+fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
     let Some((state, bought)) = current.and_then(|state| Some((state, state.bought()?))) else {
-        return Ok(moved(current, snapshot));
+        return moved(current, snapshot);
     };
     if bought.subscription == snapshot.subscription {
         let older = snapshot.stamp < bought.stamp && !snapshot.status.is_terminal();
@@ -197,19 +198,58 @@ fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Result<Outcome, 
             ..snapshot.clone()
         };
         if state.ended().is_some() || older || next_state(current, &as_of_then) == *state {
-            return Ok(Outcome::AlreadyApplied);
+            return Outcome::AlreadyApplied;
         }
-        return Ok(moved(current, snapshot));
+        return moved(current, snapshot);
     }
     match (state.ended(), snapshot.status.is_terminal()) {
-        (None, false) => Err(Refused::SecondLiveSubscription),
-        (Some(_), false) => Ok(moved(current, snapshot)),
+        (None, false) => second_live(state, bought, snapshot),
+        (Some(_), false) => moved(current, snapshot),
         // Of two that are over the later counts. Where the provider does not say when, the stamp
         // cannot stand in: it is that of the question, and each would be later than the other.
-        (Some(ended), true) if snapshot.ended_at > Some(ended.ended_at) => {
-            Ok(moved(current, snapshot))
+        (Some(ended), true) if snapshot.ended_at > Some(ended.ended_at) => moved(current, snapshot),
+        (_, true) => Outcome::AlreadyApplied,
+    }
+}
+
+/// Of two live subscriptions the newest that is paid stays; whichever is heard of first, the same one.
+fn second_live(state: &Subscription, bought: &Bought, snapshot: &Snapshot) -> Outcome {
+    let stored = (
+        paid_rank(state),
+        bought.period.start(),
+        &bought.subscription,
+    );
+    let next = next_state(Some(state), snapshot);
+    let told = (
+        paid_rank(&next),
+        snapshot.period.start(),
+        &snapshot.subscription,
+    );
+    let stays = told > stored;
+    let ends = if stays { stored.2 } else { told.2 };
+    let effect = Effect::EndSecond {
+        subscription: ends.clone(),
+    };
+    if stays {
+        Outcome::Moved {
+            next,
+            effect: Some(effect),
         }
-        (_, true) => Ok(Outcome::AlreadyApplied),
+    } else {
+        Outcome::Noticed(effect)
+    }
+}
+
+/// How much of the customer's money stands behind it: paid, owed or promised, or nothing.
+const fn paid_rank(state: &Subscription) -> u8 {
+    match state {
+        Subscription::Active(_) => 2,
+        Subscription::PastDue(_) | Subscription::Paused(_) | Subscription::Trialing(_) => 1,
+        Subscription::Unpaid(_)
+        | Subscription::PendingPayment(_)
+        | Subscription::Free { .. }
+        | Subscription::Canceled(_)
+        | Subscription::Expired(_) => 0,
     }
 }
 

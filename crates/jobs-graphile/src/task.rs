@@ -66,6 +66,7 @@ tasks! {
     FinishChange = "finish_change",
     ExpireCheckout = "expire_checkout",
     EndSubscription = "end_subscription",
+    EndSecondSubscription = "end_second_subscription",
     Reconcile = "reconcile",
 }
 
@@ -171,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    fn one_of_each() -> [JobKind; 11] {
+    fn one_of_each() -> [JobKind; 12] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -213,6 +214,10 @@ mod tests {
             },
             JobKind::ExpireCheckout {
                 session: CheckoutSessionId("cs_1".into()),
+            },
+            JobKind::EndSecondSubscription {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
             },
             JobKind::Reconcile {},
         ]

@@ -65,6 +65,10 @@ impl Refusal {
         self.kind == "idempotency_error" && self.code.is_none()
     }
 
+    pub(crate) fn is_refunded(&self) -> bool {
+        self.code() == "charge_already_refunded"
+    }
+
     /// The exact code where there is one, else the kind of error.
     fn code(&self) -> &str {
         self.code.as_deref().unwrap_or(&self.kind)

@@ -10,7 +10,10 @@ use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
     invoice::ListInvoice,
     subscription::{
-        CancelSubscription, ListSubscription, ListSubscriptionStatus, RetrieveSubscription,
+        CancelSubscription, CreateSubscription, CreateSubscriptionItems,
+        CreateSubscriptionPaymentBehavior, CreateSubscriptionPaymentSettings,
+        CreateSubscriptionPaymentSettingsSaveDefaultPaymentMethod, ListSubscription,
+        ListSubscriptionStatus, RetrieveSubscription,
     },
 };
 use stripe_checkout::checkout_session::{
@@ -18,9 +21,12 @@ use stripe_checkout::checkout_session::{
     ExpireCheckoutSession, RetrieveCheckoutSession,
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
-use stripe_core::customer::CreateCustomer;
+use stripe_core::{
+    customer::CreateCustomer,
+    refund::{CreateRefund, CreateRefundReason},
+};
 use stripe_product::{price::ListPrice, product::ListProduct};
-use stripe_shared::{CheckoutSessionMode, PriceType};
+use stripe_shared::{CheckoutSessionMode, InvoiceStatus, PriceType};
 use tokio::time::{Instant, sleep_until};
 use tollgate_billing::{
     Customer, Stamp, SubscriptionId,
@@ -30,16 +36,17 @@ use tollgate_primitives::{JobKey, Timestamp};
 use tollgate_use_cases::ports::{
     CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest, CheckoutSession,
     CheckoutSessionId, Described, EventsPage, InvoicePage, ListedSubscription, NewCustomer,
-    NoticeId, Payments, PaymentsError, SubscriptionsPage,
+    NoticeId, Payments, PaymentsError, StartedSubscription, SubscriptionRequest, SubscriptionsPage,
 };
 
 use crate::{
     admission::Admission,
-    answer::{is_unknown, read},
+    answer::{is_unknown, read, refusal},
     changes, events,
     metadata::metadata,
     objects::{
-        self, Billed, Id, List, Preview, Price, Product, SessionStatus, Unreadable, catalog,
+        self, Billed, Id, List, PaidInvoice, Preview, Price, Product, SessionStatus, Unreadable,
+        catalog,
     },
     observe,
     pace::Lane,
@@ -47,6 +54,10 @@ use crate::{
     settings::{Settings, SettingsInvalid},
     transport::{Answer, ExchangeError, Transport},
 };
+
+/// What a browser needs in order to pay is in the answer only where it is asked for
+/// (<https://docs.stripe.com/api/invoices/object>, `confirmation_secret`).
+const FIRST_PAYMENT: &str = "latest_invoice.confirmation_secret";
 
 /// Stripe's largest page.
 pub(crate) const PAGE: i64 = 100;
@@ -227,6 +238,26 @@ fn stamp(answer: &Answer) -> Result<Stamp, Unreadable> {
         .ok_or_else(|| Unreadable::missing("the header Date"))
 }
 
+impl StripePayments {
+    /// `None` for what was given back before.
+    async fn refund(&self, key: &JobKey, payment: &Id) -> Result<Option<String>, PaymentsError> {
+        #[derive(Deserialize)]
+        struct Refund {
+            id: Id,
+        }
+        let key = JobKey::new(key.as_str(), payment.as_str());
+        let request = CreateRefund::new()
+            .payment_intent(payment.as_str())
+            .reason(CreateRefundReason::Duplicate);
+        let answer = self.call(request.build(), Some(&key)).await?;
+        if refusal(&answer).is_some_and(|refusal| refusal.is_refunded()) {
+            return Ok(None);
+        }
+        let made: Refund = read(&answer)?;
+        Ok(Some(made.id.into_string()))
+    }
+}
+
 #[async_trait]
 impl Payments for StripePayments {
     async fn create_customer(
@@ -286,6 +317,68 @@ impl Payments for StripePayments {
                 read(&expired).map(|_: objects::CheckoutSession| ())
             }
         }
+    }
+
+    async fn start_subscription(
+        &self,
+        key: &JobKey,
+        request: &SubscriptionRequest,
+    ) -> Result<StartedSubscription, PaymentsError> {
+        let made: objects::Subscription = self.ask(subscription(request), Some(key)).await?;
+        Ok(started(&made, made.created()?)?)
+    }
+
+    async fn read_first_payment(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<StartedSubscription>, PaymentsError> {
+        let Some(id) = path_segment(subscription.as_str()) else {
+            return Ok(None);
+        };
+        let request = RetrieveSubscription::new(id).expand([FIRST_PAYMENT.to_owned()]);
+        let answer = self.call(request.build(), None).await?;
+        if is_unknown(&answer) {
+            return Ok(None);
+        }
+        let read: objects::Subscription = read(&answer)?;
+        Ok(Some(started(&read, stamp(&answer)?)?))
+    }
+
+    /// Stripe knows no subscription that it could end where that is over; how it stands is asked then.
+    async fn cancel_subscription(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<Described>, PaymentsError> {
+        let Some(id) = path_segment(subscription.as_str()) else {
+            return Ok(None);
+        };
+        let answer = self.call(CancelSubscription::new(id).build(), None).await?;
+        if is_unknown(&answer) {
+            let now = self.read_subscription(subscription).await?;
+            return Ok(now.map(|(_, described)| described));
+        }
+        let ended: objects::Subscription = read(&answer)?;
+        Ok(Some(ended.describe(stamp(&answer)?)?))
+    }
+
+    async fn refund_since(
+        &self,
+        key: &JobKey,
+        subscription: &SubscriptionId,
+        since: Timestamp,
+    ) -> Result<Vec<String>, PaymentsError> {
+        let after = |last: Option<&str>| paid_invoices_after(subscription, last);
+        let invoices: Vec<PaidInvoice> = self.all(after, PaidInvoice::id).await?;
+        let mut refunds = Vec::new();
+        for invoice in invoices {
+            if !invoice.is_made_since(since)? {
+                continue;
+            }
+            for payment in invoice.paid_by()? {
+                refunds.extend(self.refund(key, &payment).await?);
+            }
+        }
+        Ok(refunds)
     }
 
     async fn open_portal(
@@ -389,26 +482,6 @@ impl Payments for StripePayments {
         })
     }
 
-    /// Stripe knows no subscription that it could end where that is over; how it stands is asked then.
-    async fn cancel_subscription(
-        &self,
-        subscription: &SubscriptionId,
-    ) -> Result<Option<Described>, PaymentsError> {
-        let Some(id) = path_segment(subscription.as_str()) else {
-            return Ok(None);
-        };
-        let answer = self.call(CancelSubscription::new(id).build(), None).await?;
-        if is_unknown(&answer) {
-            let now = self.read_subscription(subscription).await?;
-            return Ok(now.map(|(_, described)| described));
-        }
-        let ended: objects::Subscription = read(&answer)?;
-        let stamp = answer
-            .stamp()
-            .ok_or_else(|| Unreadable::missing("the header Date"))?;
-        Ok(Some(ended.describe(stamp)?))
-    }
-
     async fn read_checkout(
         &self,
         session: &CheckoutSessionId,
@@ -485,6 +558,47 @@ fn checkout(request: &CheckoutRequest) -> RequestBuilder {
         .success_url(request.success_url.as_str())
         .cancel_url(request.cancel_url.as_str())
         .build()
+}
+
+/// Paid for by the card that its first payment is confirmed with, from then on.
+fn subscription(request: &SubscriptionRequest) -> RequestBuilder {
+    let mut item = CreateSubscriptionItems::new();
+    item.price = Some(request.price.as_str().to_owned());
+    item.quantity = Some(request.seats.into());
+    let mut settings = CreateSubscriptionPaymentSettings::new();
+    settings.save_default_payment_method =
+        Some(CreateSubscriptionPaymentSettingsSaveDefaultPaymentMethod::OnSubscription);
+    CreateSubscription::new()
+        .customer(request.customer.as_str())
+        .items(vec![item])
+        .payment_behavior(CreateSubscriptionPaymentBehavior::DefaultIncomplete)
+        .payment_settings(settings)
+        .metadata(metadata(request.account, Some(request.reservation)))
+        .expand([FIRST_PAYMENT.to_owned()])
+        .build()
+}
+
+fn started(
+    subscription: &objects::Subscription,
+    stamp: Stamp,
+) -> Result<StartedSubscription, Unreadable> {
+    Ok(StartedSubscription {
+        customer: subscription.customer(),
+        described: subscription.describe(stamp)?,
+        payment: subscription.first_payment()?,
+    })
+}
+
+fn paid_invoices_after(subscription: &SubscriptionId, last: Option<&str>) -> RequestBuilder {
+    let request = ListInvoice::new()
+        .subscription(subscription.as_str())
+        .status(InvoiceStatus::Paid)
+        .expand(["data.payments".to_owned()])
+        .limit(PAGE);
+    match last {
+        Some(last) => request.starting_after(last).build(),
+        None => request.build(),
+    }
 }
 
 fn products_after(last: Option<&str>) -> RequestBuilder {

@@ -216,7 +216,7 @@ const CONCLUDE: &str = concat!(
 /// before, whatever the subscription's version.
 ///
 /// A purchase that runs closes whichever reservation is open: its page need not be the one that led to
-/// it, and can be paid. An account has one open reservation at most, so this answers with one row at most.
+/// it, and can be paid. What has ended closes its own. An account has one open reservation at most, so this answers with one row at most.
 macro_rules! with_the_change {
     () => {
         concat!(
@@ -227,7 +227,8 @@ macro_rules! with_the_change {
             "), reservation AS (\
                UPDATE purchase_reservations SET closed_at = $2 \
                WHERE account_id = $1 AND closed_at IS NULL \
-                 AND ($29 OR stripe_checkout_session_id = $28) \
+                 AND ($29 OR stripe_checkout_session_id = $28 \
+                   OR (stripe_subscription_id = $7 AND $19 IS NOT NULL)) \
                  AND EXISTS (SELECT FROM subscription) \
                RETURNING stripe_checkout_session_id AS page), \
              audit AS (\

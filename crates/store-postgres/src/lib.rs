@@ -9,6 +9,7 @@ mod audit;
 mod catalog;
 mod changes;
 mod columns;
+mod complimentary;
 mod facts;
 mod inbox;
 mod kept;

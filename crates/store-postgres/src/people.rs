@@ -115,6 +115,19 @@ pub(crate) async fn mailbox(
         .transpose()
 }
 
+const OPERATOR: &str = "SELECT id FROM users WHERE email = $1 AND is_super_admin";
+
+pub(crate) async fn operator(
+    connection: &impl ConnectionTrait,
+    email: &EmailAddress,
+) -> Result<Option<UserId>, StoreError> {
+    let asked = statement(OPERATOR, [email.as_str().into()]);
+    let row = one(connection, "find the operator", asked).await?;
+    row.map(|row| Columns::new(&row).take(user::TABLE, "id"))
+        .transpose()
+        .map(|id| id.map(UserId::from_uuid))
+}
+
 const BILLING_CONTACTS: &str = "SELECT m.user_id FROM memberships m \
      JOIN accounts c ON c.id = m.account_id AND NOT c.is_test_cohort \
      WHERE m.account_id = $1 AND m.role IN ('owner', 'admin') ORDER BY m.user_id";

@@ -4,7 +4,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     sea_query::LockType,
 };
-use tollgate_billing::Customer;
+use tollgate_billing::{Customer, SubscriptionId};
 use tollgate_primitives::{AccountId, ReservationId, Timestamp};
 use tollgate_use_cases::ports::{
     CheckoutSessionId, LockedAccount, Reservation, StoreError, Version,
@@ -161,4 +161,62 @@ pub(crate) async fn put_checkout(
     ];
     let put = statement(PUT_CHECKOUT, values);
     Ok(execute(connection, "note the checkout page", put).await? == 1)
+}
+
+const PUT_PENDING: &str = "UPDATE purchase_reservations SET stripe_subscription_id = $2 \
+     WHERE id = $1 AND closed_at IS NULL AND coalesce(stripe_subscription_id, $2) = $2";
+
+pub(crate) async fn put_pending(
+    connection: &impl ConnectionTrait,
+    reservation: ReservationId,
+    subscription: &SubscriptionId,
+) -> Result<bool, StoreError> {
+    let values = [reservation.as_uuid().into(), subscription.as_str().into()];
+    let put = statement(PUT_PENDING, values);
+    Ok(execute(connection, "note the pending subscription", put).await? == 1)
+}
+
+const NOTE_SECOND: &str = "INSERT INTO second_subscriptions (stripe_subscription_id, account_id, found_at) \
+     VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+
+pub(crate) async fn note_second(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    subscription: &SubscriptionId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let values = [
+        subscription.as_str().into(),
+        account.as_uuid().into(),
+        now.as_datetime().into(),
+    ];
+    let note = statement(NOTE_SECOND, values);
+    Ok(execute(connection, "note the second subscription", note).await? == 1)
+}
+
+const END_SECOND: &str = "UPDATE second_subscriptions SET ended_at = $2 \
+     WHERE stripe_subscription_id = $1 AND ended_at IS NULL";
+
+pub(crate) async fn end_second(
+    connection: &impl ConnectionTrait,
+    subscription: &SubscriptionId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let values = [subscription.as_str().into(), now.as_datetime().into()];
+    let end = statement(END_SECOND, values);
+    Ok(execute(connection, "note the second subscription's end", end).await? == 1)
+}
+
+const NOTE_PAID: &str = "UPDATE purchase_reservations SET completed_at = $2 \
+     WHERE stripe_checkout_session_id = $1 AND closed_at IS NULL AND completed_at IS NULL";
+
+pub(crate) async fn note_paid(
+    connection: &impl ConnectionTrait,
+    session: &CheckoutSessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = [session.0.as_str().into(), now.as_datetime().into()];
+    let note = statement(NOTE_PAID, values);
+    execute(connection, "note that the page was paid", note).await?;
+    Ok(())
 }

@@ -95,9 +95,10 @@ const PENDING_PURCHASES: &str = "SELECT s.account_id, s.stripe_subscription_id F
        AND NOT EXISTS (SELECT FROM accounts c WHERE c.id = s.account_id AND c.is_test_cohort) \
      ORDER BY s.account_id LIMIT $3";
 
+/// Those whose subscription was made already are purchases that wait, and looked at as such.
 const OPEN_RESERVATIONS: &str = "SELECT r.account_id, r.id, r.stripe_checkout_session_id \
      FROM purchase_reservations r \
-     WHERE r.closed_at IS NULL AND r.created_at <= $1 \
+     WHERE r.closed_at IS NULL AND r.stripe_subscription_id IS NULL AND r.created_at <= $1 \
        AND ($2::uuid IS NULL OR r.account_id > $2) \
        AND NOT EXISTS (SELECT FROM accounts c WHERE c.id = r.account_id AND c.is_test_cohort) \
      ORDER BY r.account_id LIMIT $3";

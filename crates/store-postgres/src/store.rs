@@ -17,8 +17,8 @@ use tollgate_use_cases::ports::{
 };
 
 use crate::{
-    Settings, catalog, columns::unavailable, facts, inbox, kept::Keeper, one_time, outbox, people,
-    pool, purchases, rate_limits, sessions, transaction::PostgresTransaction,
+    Settings, catalog, columns::unavailable, complimentary, facts, inbox, kept::Keeper, one_time,
+    outbox, people, pool, purchases, rate_limits, sessions, transaction::PostgresTransaction,
 };
 
 /// A pool of connections to one migrated database. Cheap to clone; the clones share the pool and
@@ -274,6 +274,18 @@ impl Store for PostgresStore {
             catalog::put_offer(&transaction, offer).await?;
         }
         transaction.commit().await.map_err(unavailable("commit"))
+    }
+
+    async fn operator(&self, email: &EmailAddress) -> Result<Option<UserId>, StoreError> {
+        people::operator(&self.database, email).await
+    }
+
+    async fn free_accounts(
+        &self,
+        last: Option<AccountId>,
+        count: u32,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        complimentary::free_accounts(&self.database, last, count).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -2,18 +2,19 @@
 
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
-use tollgate_billing::{Stamp, Subscription, SubscriptionId};
+use tollgate_billing::{Grant, Stamp, Subscription, SubscriptionId};
 use tollgate_identity::Purpose;
 use tollgate_primitives::{AccountId, ChangeId, ReservationId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    AccountRow, AuditEntry, Change, Conclusion, EventState, Job, JobId, JobRecord, LockedAccount,
-    NewRefreshToken, NewSession, NewUser, Notice, OneTimeToken, PasswordHash, Received,
-    Reservation, Sessions, StoreError, SubscriptionChange, Transaction,
+    AccountRow, AuditEntry, Change, CheckoutSessionId, Conclusion, EventState, Job, JobId,
+    JobRecord, LockedAccount, NewRefreshToken, NewSession, NewUser, Notice, OneTimeToken,
+    PasswordHash, Received, Reservation, Sessions, StoreError, SubscriptionChange, Transaction,
 };
+use uuid::Uuid;
 
 use crate::{
-    accounts, audit, changes, columns::unavailable, inbox, one_time, outbox, people, purchases,
-    queue, sessions, subscriptions,
+    accounts, audit, changes, columns::unavailable, complimentary, inbox, one_time, outbox, people,
+    purchases, queue, sessions, subscriptions,
 };
 
 /// Rolls back when it is dropped.
@@ -156,6 +157,72 @@ impl Transaction for PostgresTransaction {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         changes::close(&self.0, change, is_done, now).await
+    }
+
+    async fn put_pending(
+        &mut self,
+        reservation: ReservationId,
+        subscription: &SubscriptionId,
+    ) -> Result<bool, StoreError> {
+        purchases::put_pending(&self.0, reservation, subscription).await
+    }
+
+    async fn note_paid(
+        &mut self,
+        session: &CheckoutSessionId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        purchases::note_paid(&self.0, session, now).await
+    }
+
+    async fn insert_grant(
+        &mut self,
+        account: AccountId,
+        described: (Uuid, &str),
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        complimentary::insert(&self.0, account, described, grant, now).await
+    }
+
+    async fn note_second(
+        &mut self,
+        account: AccountId,
+        subscription: &SubscriptionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        purchases::note_second(&self.0, account, subscription, now).await
+    }
+
+    async fn end_second(
+        &mut self,
+        subscription: &SubscriptionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        purchases::end_second(&self.0, subscription, now).await
+    }
+
+    async fn leave_complimentary_on_purchase(
+        &mut self,
+        account: AccountId,
+    ) -> Result<(), StoreError> {
+        complimentary::leave_on_purchase(&self.0, account).await
+    }
+
+    async fn end_left_complimentary(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        complimentary::end_left(&self.0, account, now).await
+    }
+
+    async fn end_complimentary(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        complimentary::end(&self.0, account, now).await
     }
 
     async fn receive(&mut self, notice: &Notice) -> Result<Received, StoreError> {

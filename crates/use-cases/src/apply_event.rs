@@ -5,10 +5,10 @@ use thiserror::Error;
 use tollgate_billing::{
     Customer, Effect, Event, Outcome, Refused, Subscription, SubscriptionId, transition,
 };
-use tollgate_primitives::{AccountId, JobKey, Timestamp, UserId};
+use tollgate_primitives::{AccountId, JobKey, Timestamp};
 
 use crate::{
-    App, end_subscription,
+    App, effects, end_subscription,
     ports::{
         Change, Conclusion, EventState, InboxEntry, Job, JobKind, Notice, NoticeContent, Received,
         StoreError, Transaction, Version,
@@ -196,6 +196,11 @@ async fn carry_out(
     let Conclusion::Taken { open_page } = tx.conclude(notice, &state, change, now).await? else {
         return Ok(Applied::Before);
     };
+    if let Some(Change { account, next, .. }) = change
+        && next.is_running()
+    {
+        tx.end_left_complimentary(account, now).await?;
+    }
     // Paid as well, it would be a second subscription.
     if let Some(session) = open_page {
         let key = JobKey::new("expire-checkout", &session);
@@ -217,14 +222,17 @@ async fn carry_out(
             effect: Some(effect),
             ..
         } => {
-            for to in tx.billing_contacts(account).await? {
-                tx.enqueue(&as_mail(notice, account, to, &effect)).await?;
-            }
+            effects::order(tx, account, &notice.id.0, &effect, now).await?;
         }
         Verdict::Read {
             account,
             subscription,
-        } => tx.enqueue(&as_read(account, subscription)).await?,
+        } => {
+            if let NoticeContent::CheckoutCompleted { session, .. } = &notice.content {
+                tx.note_paid(session, now).await?;
+            }
+            tx.enqueue(&as_read(account, subscription)).await?;
+        }
         Verdict::Change { effect: None, .. }
         | Verdict::Ignore
         | Verdict::Park { .. }
@@ -391,28 +399,4 @@ fn as_read(account: AccountId, subscription: SubscriptionId) -> Job {
         subscription,
     };
     Job::now(key, kind)
-}
-
-/// One mail is one job: a mailbox that refuses keeps no other from being told, or told once.
-fn as_mail(notice: &Notice, account: AccountId, to: UserId, effect: &Effect) -> Job {
-    let kind = match *effect {
-        Effect::WarnPaymentFailed {
-            attempt,
-            next_attempt,
-        } => JobKind::MailPaymentFailed {
-            account,
-            to,
-            attempt,
-            next_attempt,
-        },
-        Effect::WarnTrialEnding { ends_at } => JobKind::MailTrialEnding {
-            account,
-            to,
-            ends_at,
-        },
-    };
-    Job::now(
-        JobKey::new(kind.name(), format_args!("{}:{to}", notice.id)),
-        kind,
-    )
 }

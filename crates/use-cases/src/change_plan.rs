@@ -4,7 +4,7 @@
 use tollgate_billing::{
     SubscriptionId,
     change::{self, Catalog, Change, ChangeRefused, Terms, Wish},
-    purchase::{Buyer, Offer},
+    purchase::Offer,
 };
 use tollgate_primitives::{PlanKey, Timestamp};
 
@@ -12,6 +12,7 @@ use crate::{
     App, BillingState, ChangeError,
     change_subscription::change_subscription,
     ports::{Caller, ChangePreview, LockedAccount, StoreError},
+    reservation::buyer,
 };
 
 /// What the catalog has to say of a wish.
@@ -76,11 +77,7 @@ fn decide(
         offer: sold.offer.as_ref(),
         tiers: &sold.tiers,
     };
-    let buyer = Buyer {
-        standing: &account.standing,
-        is_test_cohort: account.is_test_cohort,
-        members: account.members,
-    };
+    let buyer = buyer(account);
     let (bought, terms) = change::decide(wish, catalog, app.settings.provider, &buyer, now)?;
     Ok((bought.subscription.clone(), terms))
 }

@@ -1,16 +1,15 @@
 //! Events could not be ordered against what is stored: the provider is asked how things stand now,
 //! outside any transaction, and its answer is applied under the lock.
 
-use serde_json::json;
 use thiserror::Error;
-use tollgate_billing::{Event, Outcome, Refused, Subscription, SubscriptionId, transition};
-use tollgate_primitives::{AccountId, Timestamp};
+use tollgate_billing::{Subscription, SubscriptionId};
+use tollgate_primitives::AccountId;
 
 use crate::{
     App,
     apply_event::{ApplyError, settle_event},
-    end_subscription,
-    ports::{AuditEntry, Described, LockedAccount, Notice, PaymentsError, StoreError},
+    apply_read::{Answer, NotApplied, apply_read},
+    ports::{LockedAccount, Notice, PaymentsError, StoreError},
     receive_webhook::keep_for_later,
 };
 
@@ -20,14 +19,8 @@ pub enum ReadError {
     Payments(#[from] PaymentsError),
     #[error("the provider does not know the subscription")]
     Unknown,
-    #[error("the provider's answer is about another customer")]
-    AnotherCustomer,
-    #[error("something newer than the provider's answer may be stored")]
-    Overtaken,
-    #[error("the catalog has no such price: {0}")]
-    UnknownPrice(String),
     #[error(transparent)]
-    Refused(#[from] Refused),
+    NotApplied(#[from] NotApplied),
     #[error("a stored event cannot be read any more")]
     Event,
     #[error(transparent)]
@@ -106,9 +99,6 @@ async fn locked(app: &App, account: AccountId) -> Result<Option<LockedAccount>, 
 }
 
 /// Whether the provider knows `subscription`; how it stands is stored then.
-///
-/// The answer is newer than all that was stored when the question was asked. What was stored while it
-/// was under way may be newer still, and no stamp of a whole second can tell: it is asked again then.
 pub(crate) async fn read_one(
     app: &App,
     account: AccountId,
@@ -120,43 +110,11 @@ pub(crate) async fn read_one(
     let Some((customer, described)) = app.payments.read_subscription(subscription).await? else {
         return Ok(false);
     };
-    let price = described.price.clone();
-    let Some((plan, interval)) = app.store.price(&price).await? else {
-        return Err(ReadError::UnknownPrice(price.to_string()));
+    let answer = Answer {
+        seen,
+        customer,
+        described,
     };
-    let now = app.clock.now();
-    let mut tx = app.store.begin().await?;
-    let Some(locked) = tx.lock_account(account).await? else {
-        return Ok(true);
-    };
-    if locked.customer.as_ref() != Some(&customer) {
-        return Err(ReadError::AnotherCustomer);
-    }
-    if locked.version != seen {
-        return Err(ReadError::Overtaken);
-    }
-    let entry = audit_entry(account, &described);
-    let stamp = described.stamp;
-    let read = Event::Read(described.in_catalog(plan, interval));
-    match transition(locked.standing.subscription.as_ref(), &read, now)? {
-        Outcome::Moved { next, .. } => {
-            tx.put_subscription(account, &next, now).await?;
-            end_subscription::order_if_suspended(tx.as_mut(), account, &next).await?;
-            tx.audit(&entry, now).await?;
-        }
-        Outcome::Noticed(_) | Outcome::AlreadyApplied | Outcome::NeedsRead => {}
-    }
-    tx.note_read(account, subscription, stamp).await?;
-    tx.commit().await?;
+    apply_read(app, account, answer).await?;
     Ok(true)
-}
-
-fn audit_entry(account: AccountId, described: &Described) -> AuditEntry {
-    let as_of = Timestamp::from_unix_seconds(described.stamp.unix_seconds()).ok();
-    AuditEntry {
-        actor: None,
-        account: Some(account),
-        action: "subscription_read",
-        detail: json!({ "subscription": described.subscription, "as_of": as_of }),
-    }
 }

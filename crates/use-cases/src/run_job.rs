@@ -10,6 +10,7 @@ use crate::{
     App,
     apply_event::{ApplyError, apply_event},
     change_subscription::{ChangeError, finish_change},
+    end_second::end_second_subscription,
     end_subscription::end_subscription,
     ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
     read_subscription::{ReadError, read_subscription},
@@ -78,6 +79,10 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
         JobKind::EndSubscription { subscription, .. } => end_subscription(app, &subscription).await,
         JobKind::FinishChange { account, change } => Ok(finish_change(app, account, change).await?),
         JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
+        JobKind::EndSecondSubscription {
+            account,
+            subscription,
+        } => end_second_subscription(app, account, &subscription).await,
         // What fails is gone on with in the next turn, not tried again.
         JobKind::Reconcile {} => {
             reconcile_what_is_due(app).await;

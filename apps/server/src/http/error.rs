@@ -13,9 +13,10 @@ use tollgate_billing::{change::ChangeRefused, purchase::PurchaseRefused};
 use tollgate_entitlements::Refusal;
 use tollgate_identity::Role;
 use tollgate_use_cases::{
-    BillingStateError, ChangeError, ChangePasswordError, CheckoutError, GateRefused, InvoicesError,
-    PortalError, RefreshError, RegisterError, ReplayError, ResetPasswordError, RetryJobError,
-    SendVerificationError, SignInError, SuspendError, TooOften, VerifyEmailError, WebhookError,
+    BillingStateError, ChangeError, ChangePasswordError, CompleteError, GateRefused, InvoicesError,
+    NotApplied, PortalError, PurchaseError, RefreshError, RegisterError, ReplayError,
+    ResetPasswordError, RetryJobError, SendVerificationError, SignInError, SuspendError, TooOften,
+    VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -644,21 +645,62 @@ impl ApiError {
     }
 }
 
-impl From<CheckoutError> for ApiError {
-    fn from(error: CheckoutError) -> Self {
+impl From<PurchaseError> for ApiError {
+    fn from(error: PurchaseError) -> Self {
         match error {
-            CheckoutError::Refused(refused) => refused.into(),
-            CheckoutError::PaymentPending(subscription) => {
+            PurchaseError::Refused(refused) => refused.into(),
+            PurchaseError::PaymentPending(subscription) => {
                 Self::payment_pending(Some(subscription.as_str()))
             }
-            CheckoutError::AccountGone => Self::session_ended(),
-            CheckoutError::Superseded => Self::new(
+            PurchaseError::AccountGone => Self::session_ended(),
+            PurchaseError::Superseded => Self::new(
                 StatusCode::CONFLICT,
                 "purchase_superseded",
                 "Another purchase was started meanwhile; go on there, or try again.",
             ),
-            CheckoutError::Payments(error) => error.into(),
-            CheckoutError::Store(error) => error.into(),
+            PurchaseError::NotApplied(error) => error.into(),
+            PurchaseError::Payments(error) => error.into(),
+            PurchaseError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotApplied> for ApiError {
+    fn from(error: NotApplied) -> Self {
+        match error {
+            NotApplied::Store(error) => error.into(),
+            NotApplied::Overtaken => Self::unavailable(
+                "unavailable",
+                "The subscription has just changed; try again.",
+                1,
+            ),
+            NotApplied::AnotherCustomer | NotApplied::UnknownPrice(_) | NotApplied::Refused(_) => {
+                log(&error);
+                Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "payment_provider_error",
+                    "The payment provider's answer does not fit the account; we look into it.",
+                )
+            }
+        }
+    }
+}
+
+impl From<CompleteError> for ApiError {
+    fn from(error: CompleteError) -> Self {
+        match error {
+            CompleteError::Unknown => Self::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "This account has no such subscription.",
+            ),
+            CompleteError::NothingPending => Self::new(
+                StatusCode::CONFLICT,
+                "nothing_pending",
+                "This subscription does not wait for a payment.",
+            ),
+            CompleteError::Purchase(error) => error.into(),
+            CompleteError::Store(error) => error.into(),
         }
     }
 }

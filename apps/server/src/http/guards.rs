@@ -145,6 +145,13 @@ pub const ROUTES: &[Route] = &[
         Who::Admin,
         Guards::NONE,
     ),
+    route("POST", "/api/v1/subscriptions", Who::Admin, Guards::NONE),
+    route(
+        "POST",
+        "/api/v1/subscriptions/complete/{id}",
+        Who::Admin,
+        Guards::NONE,
+    ),
     route(
         "POST",
         "/api/v1/billing/change-plan",

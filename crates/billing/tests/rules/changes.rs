@@ -86,6 +86,7 @@ impl Case {
             standing: &self.standing,
             is_test_cohort: self.is_test_cohort,
             members: self.members,
+            has_just_paid: false,
         };
         let decided = decide(&self.wish, catalog, self.provider, &buyer, at(NOW));
         decided.map(|(bought, terms)| {

@@ -170,7 +170,6 @@ impl Heard {
             Ok(Outcome::AlreadyApplied) => {}
             Ok(Outcome::NeedsRead) => return true,
             Err(Refused::UnknownSubscription) => self.is_refused = true,
-            Err(Refused::SecondLiveSubscription) => panic!("no life has two at once"),
         }
         false
     }

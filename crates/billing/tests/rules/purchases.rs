@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate_billing::purchase::{
-    Buyer, Choice, Offer, Provider, Purchase, PurchaseRefused, decide,
+    Beginning, Buyer, Choice, Offer, Provider, Purchase, PurchaseRefused, begin, decide,
 };
-use tollgate_billing::{Interval, Period, PriceId, Standing, Trial};
+use tollgate_billing::{
+    Complimentary, GrantRefused, Interval, Period, PriceId, Standing, Subscription, Trial,
+};
 use tollgate_primitives::Timestamp;
 
 use crate::given::{Content, DAY, SHAPES, at, grant, plan, state};
@@ -22,6 +24,7 @@ struct Case {
     standing: Standing,
     is_test_cohort: bool,
     members: u32,
+    has_just_paid: bool,
 }
 
 impl Case {
@@ -43,6 +46,7 @@ impl Case {
             standing: Standing::default(),
             is_test_cohort: false,
             members: 3,
+            has_just_paid: false,
         }
     }
 
@@ -66,19 +70,23 @@ impl Case {
         case
     }
 
-    fn decide(&self, now: Timestamp) -> Result<Purchase, PurchaseRefused> {
-        let buyer = Buyer {
+    fn buyer(&self) -> Buyer<'_> {
+        Buyer {
             standing: &self.standing,
             is_test_cohort: self.is_test_cohort,
             members: self.members,
-        };
-        decide(
-            &self.choice,
-            self.offer.as_ref(),
-            self.provider,
-            &buyer,
-            now,
-        )
+            has_just_paid: self.has_just_paid,
+        }
+    }
+
+    fn decide(&self, now: Timestamp) -> Result<Purchase, PurchaseRefused> {
+        let (offer, buyer) = (self.offer.as_ref(), self.buyer());
+        decide(&self.choice, offer, self.provider, &buyer, now)
+    }
+
+    fn begin(&self, now: Timestamp) -> Result<Beginning, PurchaseRefused> {
+        let (offer, buyer) = (self.offer.as_ref(), self.buyer());
+        begin(&self.choice, offer, self.provider, &buyer, now)
     }
 
     fn trial_end(&self, now: Timestamp) -> Option<Timestamp> {
@@ -90,7 +98,7 @@ impl Case {
 /// each other.
 type Fault = (u8, PurchaseRefused, fn(&mut Case));
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     (1, PurchaseRefused::InvalidPlan, |case| case.offer = None),
     (2, PurchaseRefused::TierNotYetAvailable, |case| {
         case.offer = case.offer.take().map(|offer| Offer {
@@ -119,6 +127,9 @@ const FAULTS: [Fault; 11] = [
     (7, PurchaseRefused::AlreadySubscribed, |case| {
         case.standing.subscription = state("active", Content::as_of(100));
     }),
+    (7, PurchaseRefused::AlreadySubscribed, |case| {
+        case.has_just_paid = true;
+    }),
     (7, PurchaseRefused::PaymentPending, |case| {
         case.standing.subscription = state("pending", Content::as_of(100));
     }),
@@ -140,6 +151,7 @@ fn each_fault_alone_is_refused_by_its_name() {
         let mut case = Case::sound();
         spoil(&mut case);
         assert_eq!(case.decide(at(NOW)), Err(refusal));
+        assert_eq!(case.begin(at(NOW)), Err(refusal));
     }
 }
 
@@ -152,6 +164,7 @@ fn of_two_faults_the_earlier_is_named() {
                 spoil_too(&mut case);
                 spoil(&mut case);
                 assert_eq!(case.decide(at(NOW)), Err(refusal));
+                assert_eq!(case.begin(at(NOW)), Err(refusal));
             }
         }
     }
@@ -182,6 +195,114 @@ fn each_state_buys_or_is_refused_as_written() {
         let decided = Case::in_state(shape).decide(at(NOW));
         assert_eq!(decided.map(|bought| bought.trial_end), answer, "{shape}");
     }
+}
+
+#[test]
+fn each_state_begins_in_the_product_as_written() {
+    for shape in SHAPES {
+        let case = Case::in_state(shape);
+        let begun = case.begin(at(NOW));
+        assert_eq!(begun.is_ok(), case.decide(at(NOW)).is_ok(), "{shape}");
+        match begun {
+            Ok(Beginning::TrialOrPayment(bought)) => {
+                assert_eq!((shape, bought.trial_end), ("none", None));
+            }
+            Ok(Beginning::Payment(bought)) => {
+                assert_ne!(shape, "none");
+                assert_eq!(bought.trial_end, None, "{shape}");
+            }
+            Ok(Beginning::Free(_)) => panic!("{shape} asks for a paid plan"),
+            Err(refused) => assert_eq!(case.decide(at(NOW)), Err(refused)),
+        }
+    }
+}
+
+#[test]
+fn the_free_plan_needs_no_price_and_no_provider_and_keeps_what_was_over() {
+    for shape in SHAPES {
+        let mut case = Case::in_state(shape);
+        case.choice.plan = plan("free");
+        case.provider = Provider::NotConfigured;
+        case.offer = Some(Offer {
+            self_serve: false,
+            monthly: None,
+            annual: None,
+        });
+        let before = case.standing.subscription.as_ref();
+        match case.begin(at(NOW)) {
+            Ok(Beginning::Free(free)) => {
+                assert!(free.is_free(), "{shape}");
+                assert_eq!(
+                    free.ended(),
+                    before.and_then(Subscription::ended),
+                    "{shape}"
+                );
+            }
+            Ok(other) => panic!("{shape}: {other:?}"),
+            Err(_) => assert!(
+                before.is_some_and(Subscription::is_live_at_provider),
+                "{shape}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn an_operator_gives_what_is_known_for_a_reason_until_a_time_to_come_and_once() {
+    let by = grant(None).granted_by;
+    let sound = Complimentary {
+        plan: plan("team"),
+        reason: "a friend".to_owned(),
+        ends_at: Some(at(NOW + 1)),
+    };
+    let given = |given: &Complimentary, is_known: bool, standing: &Standing| {
+        given.grant(by, is_known, standing, at(NOW))
+    };
+    let nobody = Standing::default();
+    assert_eq!(given(&sound, true, &nobody), Ok(grant(Some(at(NOW + 1)))));
+    assert_eq!(
+        given(&sound, false, &nobody),
+        Err(GrantRefused::InvalidPlan)
+    );
+    let free = Complimentary {
+        plan: plan("free"),
+        ..sound.clone()
+    };
+    assert_eq!(given(&free, true, &nobody), Err(GrantRefused::InvalidPlan));
+    let groundless = Complimentary {
+        reason: " \n".to_owned(),
+        ..sound.clone()
+    };
+    assert_eq!(
+        given(&groundless, true, &nobody),
+        Err(GrantRefused::ReasonMissing)
+    );
+    let over = Complimentary {
+        ends_at: Some(at(NOW)),
+        ..sound.clone()
+    };
+    assert_eq!(given(&over, true, &nobody), Err(GrantRefused::EndIsPast));
+    let holds = Standing {
+        subscription: None,
+        grant: Some(grant(Some(at(NOW + 1)))),
+    };
+    assert_eq!(
+        given(&sound, true, &holds),
+        Err(GrantRefused::AlreadyComplimentary)
+    );
+    let held = Standing {
+        subscription: None,
+        grant: Some(grant(Some(at(NOW)))),
+    };
+    assert!(given(&sound, true, &held).is_ok());
+}
+
+#[test]
+fn a_complimentary_account_that_buys_is_offered_no_trial() {
+    let mut case = Case::sound();
+    case.standing.grant = Some(grant(None));
+    case.choice.confirm_leave_complimentary = true;
+    assert!(matches!(case.begin(at(NOW)), Ok(Beginning::Payment(_))));
 }
 
 #[test]

@@ -169,6 +169,7 @@ impl Shifted for Effect {
             Self::WarnTrialEnding { ends_at } => Self::WarnTrialEnding {
                 ends_at: ends_at.shifted(by),
             },
+            Self::EndSecond { .. } => self.clone(),
         }
     }
 }

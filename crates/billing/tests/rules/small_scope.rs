@@ -303,6 +303,7 @@ impl<'l> Walk<'l> {
                 );
                 self.assert(ends, "no trial ends in a charge");
             }
+            Some(Effect::EndSecond { .. }) => self.assert(false, "no life has two at once"),
         }
     }
 

@@ -5,7 +5,7 @@ use tollgate_billing::{
     ScheduledCancellation, Snapshot, Stamp, Subscription, SubscriptionId, transition,
 };
 
-use crate::given::{Content, STATUSES, at, bought, plan, shape, snapshot, stamp, state};
+use crate::given::{Content, STATUSES, at, bought, plan, shape, snapshot, stamp, state, status};
 
 const STORED: i64 = 100;
 
@@ -205,6 +205,38 @@ fn an_end_without_a_date_does_not_displace_another_when_read() {
     assert_eq!(outcome, Ok(Outcome::AlreadyApplied));
 }
 
+/// Whichever of the two is stored when the other is read.
+#[test]
+fn t84_of_two_live_subscriptions_the_newest_that_is_paid_stays() {
+    let told = |id: &str, name: &str, started: i64| Snapshot {
+        period: Period::of_days(at(started), 30),
+        ..snapshot(id, status(name), STORED)
+    };
+    for (stays, ends) in [
+        (told("a", "active", 5), told("b", "active", 4)),
+        (told("b", "active", 4), told("a", "active", 4)),
+        (told("a", "active", 1), told("b", "incomplete", 9)),
+        (told("a", "active", 1), told("b", "trialing", 9)),
+        (told("a", "active", 1), told("b", "past_due", 9)),
+        (told("a", "trialing", 2), told("b", "trialing", 1)),
+        (told("a", "past_due", 1), told("b", "unpaid", 9)),
+    ] {
+        let end = Effect::EndSecond {
+            subscription: ends.subscription.clone(),
+        };
+        let read = |stored: &Snapshot, read: &Snapshot| {
+            let before = step_from(None, stored.clone());
+            transition(Some(&before), &Event::Read(read.clone()), at(STORED)).unwrap()
+        };
+        assert_eq!(read(&stays, &ends), Outcome::Noticed(end.clone()));
+        let Outcome::Moved { next, effect } = read(&ends, &stays) else {
+            panic!("{stays:?} takes the place of {ends:?}");
+        };
+        assert_eq!(next.bought(), Some(&bought(&stays)));
+        assert_eq!(effect, Some(end));
+    }
+}
+
 #[test]
 fn a_stamp_beyond_the_calendar_is_no_reason_to_panic() {
     for second in [i64::MIN, -1, i64::MAX] {
@@ -265,7 +297,11 @@ fn moved(from: &str, event: &Event) -> (Subscription, Option<Effect>) {
 }
 
 fn step(before: &Subscription, told: Snapshot) -> Subscription {
-    match transition(Some(before), &Event::Observed(told), at(STORED)) {
+    step_from(Some(before), told)
+}
+
+fn step_from(before: Option<&Subscription>, told: Snapshot) -> Subscription {
+    match transition(before, &Event::Observed(told), at(STORED)) {
         Ok(Outcome::Moved { next, .. }) => next,
         unheard => panic!("a newer snapshot is believed: {unheard:?}"),
     }

@@ -2,9 +2,9 @@
 //! exactly one row.
 //!
 //! What is stored is subscription `a` with three seats, stamped 100; where it ended, it ended then.
-//! A cell is the state moved to, or `.` already applied, `?` needs a read, `second` live
-//! subscription, `unknown` subscription; `+warning` and `notice` tell the customer. `*` stands for
-//! every value, a comma for "or".
+//! A cell is the state moved to, or `.` already applied, `?` needs a read, `unknown` subscription;
+//! `+warning` and `notice` tell the customer, `+end` ends the one of two that does not stay. `*` stands
+//! for every value, a comma for "or".
 
 use tollgate_billing::{
     Effect, Event, Outcome, Refused, Snapshot, Subscription, SubscriptionId, transition,
@@ -101,10 +101,11 @@ unpaid                        same  equal,newer changed | pending       expired 
 paused                        same  older       *       | .             expired            .        .      .        .      .      canceled
 paused                        same  equal,newer same    | pending       expired            trialing active past_due unpaid .      canceled
 paused                        same  equal,newer changed | pending       expired            trialing active past_due unpaid paused canceled
-trialing,pending              other *           *       | second        .                  second   second second   second second .
-pending/trial,active          other *           *       | second        .                  second   second second   second second .
-pending/free                  other *           *       | second        .                  second   second second   second second .
-past_due,unpaid,paused        other *           *       | second        .                  second   second second   second second .
+trialing,past_due,paused      other *           *       | +end          .                  trialing+end active+end past_due+end +end paused+end .
+pending,unpaid                other *           *       | pending+end   .                  trialing+end active+end past_due+end unpaid+end paused+end .
+pending/trial                 other *           *       | pending/trial+end .              trialing+end active+end past_due+end unpaid+end paused+end .
+pending/free                  other *           *       | pending/free+end  .              trialing+end active+end past_due+end unpaid+end paused+end .
+active                        other *           *       | +end          .                  +end         active+end +end         +end       +end       .
 canceled,expired              same  *           *       | .             .                  .        .      .        .      .      .
 canceled,expired              other older,equal *       | pending       .                  trialing active past_due unpaid paused .
 canceled,expired              other newer       *       | pending       expired            trialing active past_due unpaid paused canceled
@@ -295,16 +296,23 @@ fn cell(outcome: &Result<Outcome, Refused>) -> String {
             let told = match effect {
                 None => "",
                 Some(Effect::WarnPaymentFailed { .. }) => "+warning",
+                Some(Effect::EndSecond { subscription }) => {
+                    assert_eq!(*subscription, SubscriptionId::new("a"));
+                    "+end"
+                }
                 Some(unheard) => panic!("no step moves and {unheard:?}"),
             };
             format!("{}{told}", shape(Some(next)))
         }
         Ok(Outcome::Noticed(Effect::WarnTrialEnding { .. })) => "notice".to_owned(),
+        Ok(Outcome::Noticed(Effect::EndSecond { subscription })) => {
+            assert_eq!(*subscription, SubscriptionId::new("b"));
+            "+end".to_owned()
+        }
         Ok(Outcome::Noticed(unheard)) => panic!("no step notices {unheard:?}"),
         Ok(Outcome::AlreadyApplied) => ".".to_owned(),
         Ok(Outcome::NeedsRead) => "?".to_owned(),
         Err(Refused::UnknownSubscription) => "unknown".to_owned(),
-        Err(Refused::SecondLiveSubscription) => "second".to_owned(),
     }
 }
 

@@ -27,6 +27,54 @@ struct SubscriptionDetails {
     subscription: Option<Id>,
 }
 
+/// An invoice with what was paid on it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct PaidInvoice {
+    id: Id,
+    created: Option<i64>,
+    payments: Option<List<InvoicePayment>>,
+}
+
+/// <https://docs.stripe.com/api/invoice-payment/object>
+#[derive(Debug, Clone, Deserialize)]
+struct InvoicePayment {
+    status: Option<String>,
+    payment: Option<Payment>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Payment {
+    payment_intent: Option<Id>,
+}
+
+impl PaidInvoice {
+    pub(crate) fn id(&self) -> &Id {
+        &self.id
+    }
+
+    pub(crate) fn is_made_since(&self, since: Timestamp) -> Result<bool, Unreadable> {
+        let created = self.created.ok_or_else(|| Unreadable::missing("created"))?;
+        Ok(created >= since.unix_seconds())
+    }
+
+    /// The payments that were made, by their payment intents.
+    pub(crate) fn paid_by(self) -> Result<Vec<Id>, Unreadable> {
+        let payments = self
+            .payments
+            .ok_or_else(|| Unreadable::missing("payments"))?;
+        let paid = payments.data.into_iter().filter(InvoicePayment::is_paid);
+        Ok(paid
+            .filter_map(|payment| payment.payment?.payment_intent)
+            .collect())
+    }
+}
+
+impl InvoicePayment {
+    fn is_paid(&self) -> bool {
+        self.status.as_deref() == Some("paid")
+    }
+}
+
 impl Invoice {
     /// `None` for an invoice of something else than a subscription.
     pub(crate) fn subscription(&self) -> Option<SubscriptionId> {

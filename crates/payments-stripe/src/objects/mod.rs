@@ -15,7 +15,7 @@ use tollgate_primitives::Timestamp;
 pub(crate) use catalog::{Price, Product, catalog};
 pub(crate) use checkout::{CheckoutSession, SessionStatus};
 pub(crate) use id::Id;
-pub(crate) use invoice::{Billed, Invoice, Preview};
+pub(crate) use invoice::{Billed, Invoice, PaidInvoice, Preview};
 pub(crate) use list::List;
 pub(crate) use subscription::Subscription;
 

@@ -1,9 +1,12 @@
 //! A subscription, with its period on the item (since 2025-03-31.basil) or on itself (before).
 
-use serde::Deserialize;
+use std::fmt;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use tollgate_billing::{Customer, Period, PriceId, ProviderStatus, Stamp, SubscriptionId};
 use tollgate_primitives::Timestamp;
-use tollgate_use_cases::ports::Described;
+use tollgate_use_cases::ports::{Described, FirstPayment};
 
 use super::{Id, List, Unreadable, optional_timestamp, timestamp};
 
@@ -20,6 +23,39 @@ pub(crate) struct Subscription {
     cancel_at: Option<i64>,
     ended_at: Option<i64>,
     trial_end: Option<i64>,
+    created: Option<i64>,
+    #[serde(default, deserialize_with = "expanded")]
+    latest_invoice: Option<LatestInvoice>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct LatestInvoice {
+    confirmation_secret: Option<ConfirmationSecret>,
+}
+
+/// The object where it was asked for; else only its id stands there.
+fn expanded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LatestInvoice>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Place {
+        Whole(LatestInvoice),
+        Id(IgnoredAny),
+    }
+    Ok(match Place::deserialize(deserializer)? {
+        Place::Whole(invoice) => Some(invoice),
+        Place::Id(IgnoredAny) => None,
+    })
+}
+
+#[derive(Clone, Deserialize)]
+struct ConfirmationSecret {
+    client_secret: SecretString,
+}
+
+impl fmt::Debug for ConfirmationSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConfirmationSecret(..)")
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -60,6 +96,29 @@ impl Subscription {
 
     pub(crate) fn trial_end(&self) -> Result<Option<Timestamp>, Unreadable> {
         optional_timestamp("trial_end", self.trial_end)
+    }
+
+    /// When it was made, which is when an answer to its making was true.
+    pub(crate) fn created(&self) -> Result<Stamp, Unreadable> {
+        let created = self.created.map(Stamp::from_unix_seconds);
+        created.ok_or_else(|| Unreadable::missing("created"))
+    }
+
+    /// What its first payment needs, of one that was read with its latest invoice.
+    pub(crate) fn first_payment(&self) -> Result<Option<FirstPayment>, Unreadable> {
+        let invoice = self.latest_invoice.as_ref();
+        let Some(secret) = invoice.and_then(|invoice| invoice.confirmation_secret.as_ref()) else {
+            return Ok(None);
+        };
+        let secret = &secret.client_secret;
+        let (id, _) = secret
+            .expose_secret()
+            .split_once("_secret_")
+            .ok_or_else(|| Unreadable::new("a client secret does not begin with a payment's id"))?;
+        Ok(Some(FirstPayment {
+            id: id.to_owned(),
+            client_secret: secret.clone(),
+        }))
     }
 
     /// The whole of it as it stood at `stamp`.

@@ -1,7 +1,9 @@
 use sea_orm::entity::prelude::*;
-use tollgate_billing::{Interval, PriceId};
+use tollgate_billing::{Interval, PriceId, SubscriptionId};
 use tollgate_primitives::{AccountId, ReservationId, Timestamp};
-use tollgate_use_cases::ports::{CheckoutSessionId, Reservation, ReservationState, StoreError};
+use tollgate_use_cases::ports::{
+    CheckoutSessionId, PurchaseKind, Reservation, ReservationState, StoreError,
+};
 
 use crate::columns::Table;
 
@@ -12,6 +14,7 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub account_id: Uuid,
+    pub kind: String,
     pub plan: String,
     pub seats: i64,
     pub billing_interval: String,
@@ -21,6 +24,8 @@ pub(crate) struct Model {
     pub expires_at: DateTimeUtc,
     pub stripe_checkout_session_id: Option<String>,
     pub checkout_url: Option<String>,
+    pub stripe_subscription_id: Option<String>,
+    pub completed_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub closed_at: Option<DateTimeUtc>,
 }
@@ -29,9 +34,17 @@ impl ActiveModelBehavior for ActiveModel {}
 
 const TABLE: Table = Table("purchase_reservations");
 
+const HOSTED: &str = "hosted";
+const EMBEDDED: &str = "embedded";
+
 pub(crate) fn from_row(row: Model) -> Result<Reservation, StoreError> {
     Ok(Reservation {
         id: ReservationId::from_uuid(row.id),
+        kind: match row.kind.as_str() {
+            HOSTED => PurchaseKind::Hosted,
+            EMBEDDED => PurchaseKind::Embedded,
+            other => return Err(TABLE.corrupt("kind", format_args!("is {other}"))),
+        },
         plan: TABLE.parse("plan", row.plan)?,
         seats: TABLE.parse("seats", row.seats)?,
         interval: Interval::parse(&row.billing_interval)
@@ -40,24 +53,31 @@ pub(crate) fn from_row(row: Model) -> Result<Reservation, StoreError> {
         trial_end: TABLE.timestamp("trial_end", row.trial_end)?,
         attempt: TABLE.parse("attempt", row.attempt)?,
         expires_at: TABLE.parse("expires_at", row.expires_at)?,
-        state: match row.stripe_checkout_session_id {
-            None => ReservationState::Asking,
-            Some(session) => ReservationState::Open {
+        state: match (row.stripe_checkout_session_id, row.stripe_subscription_id) {
+            (None, None) => ReservationState::Asking,
+            (Some(session), _) if row.completed_at.is_some() => ReservationState::Paid {
+                session: CheckoutSessionId(session),
+            },
+            (Some(session), _) => ReservationState::Open {
                 session: CheckoutSessionId(session),
                 url: TABLE.present("checkout_url", row.checkout_url)?,
+            },
+            (None, Some(subscription)) => ReservationState::Pending {
+                subscription: SubscriptionId::from(subscription),
             },
         },
     })
 }
 
 pub(crate) fn to_row(account: AccountId, reservation: &Reservation, now: Timestamp) -> Model {
-    let (session, url) = match &reservation.state {
-        ReservationState::Asking => (None, None),
-        ReservationState::Open { session, url } => (Some(session.0.clone()), Some(url.clone())),
-    };
-    Model {
+    let row = Model {
         id: reservation.id.as_uuid(),
         account_id: account.as_uuid(),
+        kind: match reservation.kind {
+            PurchaseKind::Hosted => HOSTED,
+            PurchaseKind::Embedded => EMBEDDED,
+        }
+        .to_owned(),
         plan: reservation.plan.as_str().to_owned(),
         seats: reservation.seats.into(),
         billing_interval: reservation.interval.as_str().to_owned(),
@@ -65,9 +85,29 @@ pub(crate) fn to_row(account: AccountId, reservation: &Reservation, now: Timesta
         trial_end: reservation.trial_end.map(Timestamp::as_datetime),
         attempt: reservation.attempt.into(),
         expires_at: reservation.expires_at.as_datetime(),
-        stripe_checkout_session_id: session,
-        checkout_url: url,
+        stripe_checkout_session_id: None,
+        checkout_url: None,
+        stripe_subscription_id: None,
+        completed_at: None,
         created_at: now.as_datetime(),
         closed_at: None,
+    };
+    match &reservation.state {
+        ReservationState::Asking => row,
+        ReservationState::Open { session, url } => Model {
+            stripe_checkout_session_id: Some(session.0.clone()),
+            checkout_url: Some(url.clone()),
+            ..row
+        },
+        // Only what happens to a page that was noted before.
+        ReservationState::Paid { session } => Model {
+            stripe_checkout_session_id: Some(session.0.clone()),
+            completed_at: Some(now.as_datetime()),
+            ..row
+        },
+        ReservationState::Pending { subscription } => Model {
+            stripe_subscription_id: Some(subscription.as_str().to_owned()),
+            ..row
+        },
     }
 }

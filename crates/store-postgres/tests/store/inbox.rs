@@ -3,8 +3,8 @@ use tollgate_billing::{Bought, Interval, PriceId, Stamp, Subscription, Subscript
 use tollgate_primitives::{Currency, JobKey, ReservationId};
 use tollgate_use_cases::ports::{
     Change, CheckoutSessionId, Conclusion, EventState, InboxEntry, Job, JobKind, Notice,
-    NoticeContent, NoticeId, OfferRow, Received, Reservation, ReservationState, Store, Transaction,
-    Version,
+    NoticeContent, NoticeId, OfferRow, PurchaseKind, Received, Reservation, ReservationState,
+    Store, Transaction, Version,
 };
 use uuid::Uuid;
 
@@ -48,6 +48,7 @@ async fn reserve(bench: &Bench, has_page: bool) {
     };
     let reservation = Reservation {
         id: ReservationId::from_uuid(Uuid::from_u128(1)),
+        kind: PurchaseKind::Hosted,
         plan: plan("starter"),
         seats: 3,
         interval: Interval::Monthly,

@@ -1,7 +1,9 @@
 use futures_util::future::join_all;
 use tollgate_billing::{Customer, Interval, PriceId, Subscription};
 use tollgate_primitives::ReservationId;
-use tollgate_use_cases::ports::{CheckoutSessionId, Reservation, ReservationState, Store};
+use tollgate_use_cases::ports::{
+    CheckoutSessionId, PurchaseKind, Reservation, ReservationState, Store,
+};
 use uuid::Uuid;
 
 use crate::support::{account, at, bench, customer, later, now, plan};
@@ -9,6 +11,7 @@ use crate::support::{account, at, bench, customer, later, now, plan};
 fn reservation(n: u8) -> Reservation {
     Reservation {
         id: ReservationId::from_uuid(Uuid::from_u128(n.into())),
+        kind: PurchaseKind::Hosted,
         plan: plan("pro"),
         seats: 4,
         interval: Interval::Annual,

@@ -75,6 +75,11 @@ pub enum JobKind {
     /// Close a checkout page that nothing may be paid on any more: a newer choice replaced it, or
     /// another page was paid.
     ExpireCheckout { session: super::CheckoutSessionId },
+    /// End the second live subscription of an account, and give back what it took.
+    EndSecondSubscription {
+        account: AccountId,
+        subscription: SubscriptionId,
+    },
     /// Go on with whatever reconciliation is due.
     Reconcile {},
 }
@@ -94,6 +99,7 @@ impl JobKind {
             Self::EndSubscription { .. } => "end_subscription",
             Self::FinishChange { .. } => "finish_change",
             Self::ExpireCheckout { .. } => "expire_checkout",
+            Self::EndSecondSubscription { .. } => "end_second_subscription",
             Self::Reconcile {} => "reconcile",
         }
     }

@@ -24,8 +24,9 @@ pub use operations::{
 pub use passwords::{PasswordHash, Passwords, PasswordsError, Verdict};
 pub use payments::{
     CatalogPrice, CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest,
-    CheckoutSession, CheckoutSessionId, Described, EventsPage, Invoice, InvoicePage,
-    ListedSubscription, NewCustomer, Payments, PaymentsError, PreviewLine, SubscriptionsPage,
+    CheckoutSession, CheckoutSessionId, Described, EventsPage, FirstPayment, Invoice, InvoicePage,
+    ListedSubscription, NewCustomer, Payments, PaymentsError, PreviewLine, StartedSubscription,
+    SubscriptionRequest, SubscriptionsPage,
 };
 pub use reconciliation::{
     CallClaim, CustomerAccount, OpenReservation, OverduePage, ReconcileJob, Reconciliation, Turn,
@@ -35,8 +36,8 @@ pub use store::{
     AccountFacts, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Catalog, CatalogPlan,
     Change, Conclusion, Credentials, EventRecord, EventState, InboxEntry, LockedAccount,
     Membership, NewRefreshToken, NewSession, NewUser, OfferRow, OneTimeToken, PasswordOwner,
-    PlanBilling, PublicPlan, Received, RefreshRow, Reservation, ReservationState, SessionRow,
-    Sessions, Store, StoreError, SubscriptionChange, Transaction, User, Version,
+    PlanBilling, PublicPlan, PurchaseKind, Received, RefreshRow, Reservation, ReservationState,
+    SessionRow, Sessions, Store, StoreError, SubscriptionChange, Transaction, User, Version,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tollgate_billing::{
@@ -125,6 +126,32 @@ pub struct ListedSubscription {
     pub described: Result<Described, String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionRequest {
+    pub account: AccountId,
+    pub reservation: ReservationId,
+    pub customer: Customer,
+    pub price: PriceId,
+    pub seats: u32,
+}
+
+/// A subscription that was made, or is read, together with what its first payment needs.
+#[derive(Debug, Clone)]
+pub struct StartedSubscription {
+    pub customer: Customer,
+    pub described: Described,
+    /// `None` when there is nothing to pay, or not any more.
+    pub payment: Option<FirstPayment>,
+}
+
+/// What a browser needs in order to pay.
+#[derive(Debug, Clone)]
+pub struct FirstPayment {
+    /// The provider's id of the payment.
+    pub id: String,
+    pub client_secret: SecretString,
+}
+
 /// One active product with its active recurring prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogProduct {
@@ -236,6 +263,30 @@ pub trait Payments: Debug + Send + Sync {
 
     /// Closing a page that is closed already is fine.
     async fn expire_checkout(&self, session: &CheckoutSessionId) -> Result<(), PaymentsError>;
+
+    /// Makes a subscription whose first payment a person confirms; nothing is charged before. It is
+    /// described as it was when it was made, also when a retry is answered later.
+    async fn start_subscription(
+        &self,
+        key: &JobKey,
+        request: &SubscriptionRequest,
+    ) -> Result<StartedSubscription, PaymentsError>;
+
+    /// How a subscription stands now, and what its first payment still needs; `None` when the provider
+    /// knows no such subscription. Safe to repeat.
+    async fn read_first_payment(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<StartedSubscription>, PaymentsError>;
+
+    /// Gives back, whole, every payment that was made for an invoice of `subscription` since `since`.
+    /// Answers the provider's ids of the refunds; a payment that was given back before has none.
+    async fn refund_since(
+        &self,
+        key: &JobKey,
+        subscription: &SubscriptionId,
+        since: Timestamp,
+    ) -> Result<Vec<String>, PaymentsError>;
 
     /// The address of a page on which `customer` manages card, invoices and cancellation.
     async fn open_portal(

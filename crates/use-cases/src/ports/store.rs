@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use thiserror::Error;
 use tollgate_billing::{
-    Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, change,
+    Customer, Grant, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, change,
     purchase::Offer,
 };
 use tollgate_entitlements::{FeatureKey, Overrides, Plan};
@@ -14,6 +14,7 @@ use tollgate_primitives::{
     AccountId, ChangeId, Currency, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp,
     TokenId, UserId,
 };
+use uuid::Uuid;
 
 use super::{CheckoutSessionId, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash};
 
@@ -253,6 +254,7 @@ pub struct LockedAccount {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     pub id: ReservationId,
+    pub kind: PurchaseKind,
     pub plan: PlanKey,
     pub seats: u32,
     pub interval: Interval,
@@ -263,6 +265,15 @@ pub struct Reservation {
     pub state: ReservationState,
 }
 
+/// Where the payment is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PurchaseKind {
+    /// On a page of the provider's.
+    Hosted,
+    /// In the product's own.
+    Embedded,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReservationState {
     /// The provider was not asked, or its answer was lost: ask again with the same key.
@@ -271,6 +282,10 @@ pub enum ReservationState {
         session: CheckoutSessionId,
         url: String,
     },
+    /// The page was paid, and what was bought there is being read.
+    Paid { session: CheckoutSessionId },
+    /// The subscription was made and waits for its first payment.
+    Pending { subscription: SubscriptionId },
 }
 
 /// One intent to change a running subscription, written before the provider is asked. While one is open,
@@ -577,6 +592,17 @@ pub trait Store: Debug + Send + Sync {
     /// A repeat changes nothing.
     async fn put_offers(&self, offers: &[OfferRow]) -> Result<(), StoreError>;
 
+    /// The platform operator with this address.
+    async fn operator(&self, email: &EmailAddress) -> Result<Option<UserId>, StoreError>;
+
+    /// Accounts that pay nothing and were given nothing, by id, after `last`: those without a
+    /// subscription or on the free plan; none of the test cohort.
+    async fn free_accounts(
+        &self,
+        last: Option<AccountId>,
+        count: u32,
+    ) -> Result<Vec<AccountId>, StoreError>;
+
     /// Answers when a statement came back; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 }
@@ -696,6 +722,65 @@ pub trait Transaction: Debug + Send {
         is_done: bool,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Notes the subscription that was made for a reservation. False when the reservation was closed
+    /// meanwhile, or another subscription noted. A repeat changes nothing.
+    async fn put_pending(
+        &mut self,
+        reservation: ReservationId,
+        subscription: &SubscriptionId,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes that a page was paid whose purchase is still to be read. A repeat changes nothing.
+    async fn note_paid(
+        &mut self,
+        session: &CheckoutSessionId,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Notes that an account has this subscription too many; true for the first to find it.
+    async fn note_second(
+        &mut self,
+        account: AccountId,
+        subscription: &SubscriptionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes that it was ended and given back; true for the first to note it.
+    async fn end_second(
+        &mut self,
+        subscription: &SubscriptionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes that free access, if the account has it, ends with the purchase that was confirmed.
+    async fn leave_complimentary_on_purchase(
+        &mut self,
+        account: AccountId,
+    ) -> Result<(), StoreError>;
+
+    /// Ends free access that was to end with a purchase; what a purchase does once it runs.
+    async fn end_left_complimentary(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Makes a grant of free access under `id`, for a reason, where none is open.
+    async fn insert_grant(
+        &mut self,
+        account: AccountId,
+        described: (Uuid, &str),
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Ends the open grant of free access; true for the one call that ended it.
+    async fn end_complimentary(
+        &mut self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// As [`Store::look_up`], with the account and its subscription locked until the commit. Whether
     /// the event is done may have changed while this waited; [`Transaction::conclude`] knows.

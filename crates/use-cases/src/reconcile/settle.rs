@@ -8,6 +8,7 @@ use tollgate_primitives::{AccountId, JobKey, PlanKey};
 
 use super::{DriftKind, Run, Stop};
 use crate::{
+    apply_read::NotApplied,
     ports::{
         AuditEntry, CustomerAccount, Described, Job, JobKind, ListedSubscription, OpenReservation,
         PaymentsError, ReservationState, StoreError,
@@ -134,7 +135,7 @@ async fn settle_one(run: &mut Run<'_>, known: Known<'_>, described: Described) -
     let Some((plan, interval)) = known.stands_for else {
         let bought = stored.and_then(Subscription::bought);
         if !described.status.is_terminal() || bought.is_some_and(|b| b.subscription == id) {
-            let error = ReadError::UnknownPrice(described.price.to_string());
+            let error = NotApplied::UnknownPrice(described.price.to_string());
             run.report.failed(&what, &error);
         }
         return Ok(());
@@ -172,12 +173,14 @@ async fn mend(
                 return Ok(());
             }
             // Events of it are arriving just now.
-            Err(ReadError::Overtaken) => {}
+            Err(ReadError::NotApplied(NotApplied::Overtaken)) => {}
             Ok(false) => {
                 run.report.failed(what, &ReadError::Unknown);
                 return Ok(());
             }
-            Err(ReadError::Store(error)) => return Err(error.into()),
+            Err(ReadError::Store(error) | ReadError::NotApplied(NotApplied::Store(error))) => {
+                return Err(error.into());
+            }
             Err(ReadError::Payments(error)) => return go_on_after(run, what, error),
             Err(error) => {
                 run.report.failed(what, &error);
@@ -185,7 +188,7 @@ async fn mend(
             }
         }
     }
-    run.report.failed(what, &ReadError::Overtaken);
+    run.report.failed(what, &NotApplied::Overtaken);
     Ok(())
 }
 
@@ -196,10 +199,7 @@ pub(super) async fn close_purchase(run: &Run<'_>, account: AccountId) -> Result<
         return Ok(());
     };
     let subscription = locked.standing.subscription.as_ref();
-    let is_running = subscription.is_some_and(|subscription| {
-        subscription.is_live_at_provider()
-            && !matches!(subscription, Subscription::PendingPayment(_))
-    });
+    let is_running = subscription.is_some_and(Subscription::is_running);
     let Some(reservation) = locked.reservation.filter(|_| is_running) else {
         return Ok(());
     };
@@ -250,6 +250,9 @@ pub(super) async fn close_reservation(
 fn is_unchanged(state: &ReservationState, seen: &OpenReservation) -> bool {
     match state {
         ReservationState::Asking => seen.session.is_none(),
-        ReservationState::Open { session, .. } => seen.session.as_ref() == Some(session),
+        ReservationState::Open { session, .. } | ReservationState::Paid { session } => {
+            seen.session.as_ref() == Some(session)
+        }
+        ReservationState::Pending { .. } => false,
     }
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use tollgate_billing::{
-    Customer, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId, purchase::Offer,
+    Customer, Grant, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId,
+    purchase::Offer,
 };
 use tollgate_identity::{Purpose, limit::Limit};
 use tollgate_primitives::{
@@ -17,6 +18,7 @@ use tollgate_use_cases::ports::{
     Received, RefreshRow, Reservation, SessionRow, Sessions, Store, StoreError, SubscriptionChange,
     Transaction, User,
 };
+use uuid::Uuid;
 
 use crate::{
     database::{Row, Write},
@@ -324,7 +326,59 @@ impl Transaction for Open {
         unused()
     }
 
+    async fn put_pending(
+        &mut self,
+        _: ReservationId,
+        _: &SubscriptionId,
+    ) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    /// There is no reservation that it could be about.
+    async fn note_paid(&mut self, _: &CheckoutSessionId, _: Timestamp) -> Result<(), StoreError> {
+        self.shared.statement("note that the page was paid").await
+    }
+
+    async fn insert_grant(
+        &mut self,
+        _: AccountId,
+        _: (Uuid, &str),
+        _: &Grant,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
     async fn close_change(&mut self, _: ChangeId, _: bool, _: Timestamp) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn note_second(
+        &mut self,
+        _: AccountId,
+        _: &SubscriptionId,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn end_second(&mut self, _: &SubscriptionId, _: Timestamp) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn leave_complimentary_on_purchase(&mut self, _: AccountId) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn end_left_complimentary(
+        &mut self,
+        _: AccountId,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.shared.statement("end the grant").await
+    }
+
+    async fn end_complimentary(&mut self, _: AccountId, _: Timestamp) -> Result<bool, StoreError> {
         unused()
     }
 }
@@ -580,6 +634,18 @@ impl Store for Shared {
     }
 
     async fn put_offers(&self, _: &[OfferRow]) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn operator(&self, _: &EmailAddress) -> Result<Option<UserId>, StoreError> {
+        unused()
+    }
+
+    async fn free_accounts(
+        &self,
+        _: Option<AccountId>,
+        _: u32,
+    ) -> Result<Vec<AccountId>, StoreError> {
         unused()
     }
 

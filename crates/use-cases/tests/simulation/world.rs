@@ -19,8 +19,8 @@ use tollgate_use_cases::{
     ports::{
         CatalogProduct, ChangePreview, Changed, CheckoutEnd, CheckoutRequest, CheckoutSession,
         CheckoutSessionId, Clock, Described, EventsPage, InvalidSignature, InvoicePage, Mail,
-        MailError, Mailer, NewCustomer, Notice, NoticeId, Payments, PaymentsError, StoreError,
-        SubscriptionsPage, Webhooks,
+        MailError, Mailer, NewCustomer, Notice, NoticeId, Payments, PaymentsError,
+        StartedSubscription, StoreError, SubscriptionRequest, SubscriptionsPage, Webhooks,
     },
 };
 use uuid::Uuid;
@@ -207,6 +207,30 @@ impl Payments for Shared {
     }
 
     async fn expire_checkout(&self, _: &CheckoutSessionId) -> Result<(), PaymentsError> {
+        unused()
+    }
+
+    async fn start_subscription(
+        &self,
+        _: &JobKey,
+        _: &SubscriptionRequest,
+    ) -> Result<StartedSubscription, PaymentsError> {
+        unused()
+    }
+
+    async fn read_first_payment(
+        &self,
+        _: &SubscriptionId,
+    ) -> Result<Option<StartedSubscription>, PaymentsError> {
+        unused()
+    }
+
+    async fn refund_since(
+        &self,
+        _: &JobKey,
+        _: &SubscriptionId,
+        _: Timestamp,
+    ) -> Result<Vec<String>, PaymentsError> {
         unused()
     }
 

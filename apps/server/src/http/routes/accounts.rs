@@ -313,8 +313,10 @@ impl From<&Grant> for GrantBody {
 impl From<Reservation> for PurchaseBody {
     fn from(purchase: Reservation) -> Self {
         let page = match purchase.state {
-            ReservationState::Asking => None,
-            ReservationState::Open { session, .. } => Some(session),
+            ReservationState::Asking | ReservationState::Pending { .. } => None,
+            ReservationState::Open { session, .. } | ReservationState::Paid { session } => {
+                Some(session)
+            }
         };
         Self {
             id: purchase.id.as_uuid(),

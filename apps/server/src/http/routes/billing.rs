@@ -172,7 +172,8 @@ pub(crate) async fn portal_session(
     Ok(web::Json(UrlBody { url }))
 }
 
-fn choice(body: &CheckoutBody) -> Result<Choice, ApiError> {
+/// The choice in a body that asks for as many seats as can be bought.
+pub(super) fn choice(body: &CheckoutBody) -> Result<Choice, ApiError> {
     Ok(Choice {
         seats: seats(body.seats)?,
         plan: PlanKey::parse(&body.plan).map_err(|_| ApiError::invalid_plan())?,

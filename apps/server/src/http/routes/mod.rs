@@ -15,6 +15,7 @@ mod passwords;
 mod plans;
 mod register;
 mod sessions;
+mod subscriptions;
 mod suspension;
 mod webhook_events;
 mod webhooks;
@@ -54,6 +55,8 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(changes::cancel)
             .service(changes::keep)
             .service(invoices::invoices)
+            .service(subscriptions::start)
+            .service(subscriptions::complete)
             .service(webhooks::stripe)
             .service(gate::gate),
     );
