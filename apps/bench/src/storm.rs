@@ -211,9 +211,9 @@ async fn has_customers(database: &mut PgConnection, customers: &[String]) -> any
         .bind(customers)
         .execute(&mut *database)
         .await?;
-    sqlx::raw_sql("VACUUM ANALYZE; CHECKPOINT")
-        .execute(database)
-        .await?;
+    for order in ["VACUUM ANALYZE", "CHECKPOINT"] {
+        sqlx::raw_sql(order).execute(&mut *database).await?;
+    }
     Ok(())
 }
 
