@@ -46,6 +46,10 @@ fn bodies() -> Vec<(&'static str, Value)> {
         ("/api/v1/auth/email/verify", json!({ "token": "none" })),
         ("/api/v1/billing/checkout-session", monthly("pro", 1)),
         (
+            "/api/v1/admin/accounts/{id}/complimentary",
+            json!({ "plan": "pro", "reason": "a pilot" }),
+        ),
+        (
             "/api/v1/admin/accounts/{id}/suspend",
             json!({ "reason": "a chargeback" }),
         ),

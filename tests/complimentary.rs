@@ -30,7 +30,7 @@ async fn grant(world: &World, person: &Person, given: &Complimentary) -> Result<
 }
 
 async fn end(world: &World, person: &Person) -> Result<(), EndGrantError> {
-    end_complimentary(world.app(), user(person), account(person)).await
+    end_complimentary(world.app(), user(person), account(person), "over").await
 }
 
 fn confirmed(plan: &str) -> Value {

@@ -32,6 +32,10 @@ fn body_of(route: &Route) -> Option<Value> {
         "/api/v1/webhooks/stripe" => Some(json!({
             "id": "evt_1", "type": "product.created", "created": 1, "livemode": false,
         })),
+        "/api/v1/admin/accounts/{id}/complimentary" if route.method == "POST" => {
+            Some(json!({ "plan": "pro", "reason": "a pilot" }))
+        }
+        "/api/v1/admin/accounts/{id}/complimentary" => Some(json!({ "reason": "it is over" })),
         "/api/v1/admin/accounts/{id}/suspend" => Some(json!({ "reason": "a chargeback" })),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit_log;
+mod complimentary;
 mod jobs;
 mod suspend;
 mod webhook_events;

@@ -78,6 +78,7 @@ pub async fn end_complimentary(
     app: &App,
     actor: UserId,
     account: AccountId,
+    reason: &str,
 ) -> Result<(), EndGrantError> {
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
@@ -91,7 +92,7 @@ pub async fn end_complimentary(
         actor: Some(actor),
         account: Some(account),
         action: "complimentary_ended",
-        detail: json!({}),
+        detail: json!({ "reason": reason }),
     };
     tx.audit(&entry, now).await?;
     tx.commit().await?;

@@ -9,14 +9,14 @@ use actix_web::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tollgate_billing::{change::ChangeRefused, purchase::PurchaseRefused};
+use tollgate_billing::{GrantRefused, change::ChangeRefused, purchase::PurchaseRefused};
 use tollgate_entitlements::Refusal;
 use tollgate_identity::Role;
 use tollgate_use_cases::{
-    BillingStateError, ChangeError, ChangePasswordError, CompleteError, GateRefused, InvoicesError,
-    NotApplied, PortalError, PurchaseError, RefreshError, RegisterError, ReplayError,
-    ResetPasswordError, RetryJobError, SendVerificationError, SignInError, SuspendError, TooOften,
-    VerifyEmailError, WebhookError,
+    BillingStateError, ChangeError, ChangePasswordError, CompleteError, EndGrantError, GateRefused,
+    GrantError, InvoicesError, NotApplied, PortalError, PurchaseError, RefreshError, RegisterError,
+    ReplayError, ResetPasswordError, RetryJobError, SendVerificationError, SignInError,
+    SuspendError, TooOften, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -873,6 +873,48 @@ impl From<SuspendError> for ApiError {
                 "This account is not suspended; there is nothing to do.",
             ),
             SuspendError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GrantError> for ApiError {
+    fn from(error: GrantError) -> Self {
+        let invalid = |field: &str, code, message: &str| {
+            Self::validation(&[FieldError {
+                field: field.to_owned(),
+                code,
+                message: message.to_owned(),
+            }])
+        };
+        match error {
+            GrantError::UnknownAccount => Self::account_not_found(),
+            GrantError::Refused(GrantRefused::InvalidPlan) => Self::invalid_plan(),
+            GrantError::Refused(GrantRefused::ReasonMissing) => {
+                invalid("reason", "required", "Say why.")
+            }
+            GrantError::Refused(GrantRefused::EndIsPast) => {
+                invalid("ends_at", "past", "Give an end that lies ahead, or none.")
+            }
+            GrantError::Refused(GrantRefused::AlreadyComplimentary) => Self::new(
+                StatusCode::CONFLICT,
+                "already_complimentary",
+                "This account is complimentary; end that first to give another plan.",
+            ),
+            GrantError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EndGrantError> for ApiError {
+    fn from(error: EndGrantError) -> Self {
+        match error {
+            EndGrantError::UnknownAccount => Self::account_not_found(),
+            EndGrantError::NotComplimentary => Self::new(
+                StatusCode::CONFLICT,
+                "not_complimentary",
+                "This account is not complimentary; there is nothing to end.",
+            ),
+            EndGrantError::Store(error) => error.into(),
         }
     }
 }

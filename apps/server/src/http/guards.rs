@@ -181,6 +181,8 @@ pub const ROUTES: &[Route] = &[
     operators("POST", "/api/v1/admin/jobs/{id}/retry"),
     operators("GET", "/api/v1/admin/accounts"),
     operators("GET", "/api/v1/admin/accounts/{id}"),
+    operators("POST", "/api/v1/admin/accounts/{id}/complimentary"),
+    operators("DELETE", "/api/v1/admin/accounts/{id}/complimentary"),
     operators("POST", "/api/v1/admin/accounts/{id}/suspend"),
     operators("DELETE", "/api/v1/admin/accounts/{id}/suspend"),
     operators("GET", "/api/v1/admin/audit-log"),

@@ -4,6 +4,7 @@ mod accounts;
 mod audit_log;
 mod billing;
 mod changes;
+mod complimentary;
 mod config;
 mod devices;
 mod email;
@@ -72,6 +73,8 @@ pub(crate) fn operators(services: &mut ServiceConfig<'_>) {
         .service(jobs::retry)
         .service(accounts::find)
         .service(accounts::show)
+        .service(complimentary::grant)
+        .service(complimentary::end)
         .service(suspension::suspend)
         .service(suspension::unsuspend)
         .service(audit_log::list);

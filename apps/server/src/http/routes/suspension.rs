@@ -20,7 +20,7 @@ const LONGEST_REASON: usize = 1000;
 pub(crate) struct ReasonBody {
     /// Kept with the act.
     #[schema(min_length = 1, max_length = 1000)]
-    reason: String,
+    pub(super) reason: String,
 }
 
 /// Closes an account to its members and ends what it has bought, at once.
@@ -87,7 +87,7 @@ pub(crate) async fn unsuspend(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn reason(reason: &str) -> Result<&str, ApiError> {
+pub(super) fn reason(reason: &str) -> Result<&str, ApiError> {
     let reason = reason.trim();
     if reason.is_empty() || !is_storable(reason) || reason.chars().count() > LONGEST_REASON {
         let message = "Say why, in a thousand characters or fewer.";
