@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::bought::{change, fault, preview, refusal, stored, subscriber};
-use crate::world::{DAY, World};
+use crate::world::{DAY, Rows, World};
 
 #[tokio::test]
 async fn a_preview_shows_what_is_due_now_and_next_and_changes_nothing() {
@@ -12,7 +12,7 @@ async fn a_preview_shows_what_is_due_now_and_next_and_changes_nothing() {
     world.advance(DAY * 10).await;
     world.sign_in(&mut ada).await;
     world.drain().await;
-    let before = (world.rows().await, world.events().await);
+    let before = (rows_but_the_queue(&world).await, world.events().await);
     let answer = preview(&world, &ada, &json!({ "plan": "pro", "seats": 3 })).await;
     insta::assert_snapshot!(answer, @r#"
     200
@@ -37,8 +37,18 @@ async fn a_preview_shows_what_is_due_now_and_next_and_changes_nothing() {
       "proration_date": "2027-01-29T09:00:00Z"
     }
     "#);
-    assert_eq!((world.rows().await, world.events().await), before);
+    assert_eq!(
+        (rows_but_the_queue(&world).await, world.events().await),
+        before
+    );
     assert_eq!(stored(&world, &ada).await, "2 of starter_month");
+}
+
+/// A job of before that is to be tried again may have its turn meanwhile.
+async fn rows_but_the_queue(world: &World) -> Rows {
+    let mut rows = world.rows().await;
+    rows.remove("graphile_worker._private_jobs");
+    rows
 }
 
 #[tokio::test]
