@@ -1,4 +1,4 @@
-//! Both ways to buy, what a complimentary account leaves by buying, and what is told once.
+//! Both ways to buy, what a complimentary account leaves by buying, and the second of two subscriptions.
 
 use sea_orm_migration::prelude::*;
 
@@ -12,7 +12,6 @@ impl MigrationTrait for Migration {
         connection.execute_unprepared(RESERVATIONS).await?;
         connection.execute_unprepared(GRANTS).await?;
         connection.execute_unprepared(SECONDS).await?;
-        connection.execute_unprepared(EVENTS).await?;
         Ok(())
     }
 }
@@ -45,20 +44,5 @@ CREATE TABLE second_subscriptions (
     found_at timestamptz NOT NULL,
     -- When it was ended and all of it given back.
     ended_at timestamptz
-);
-";
-
-/// `period` tells one occasion from the next: the trial's end, the billing period's.
-const EVENTS: &str = r"
-CREATE TABLE account_events (
-    account_id uuid NOT NULL REFERENCES accounts ON DELETE CASCADE,
-    kind text NOT NULL,
-    period timestamptz NOT NULL,
-    at timestamptz NOT NULL,
-    PRIMARY KEY (account_id, kind, period),
-    CONSTRAINT account_events_kind CHECK (kind IN (
-        'trial_ending_early', 'trial_ending_late', 'trial_ended',
-        'subscription_kept', 'subscription_auto_canceled'
-    ))
 );
 ";
