@@ -233,17 +233,24 @@ impl Bench {
         query_scalar(sql).fetch_all(&self.pool).await.unwrap()
     }
 
-    /// Transactions in this database, and the seconds in which they were counted: at least two, between
-    /// two changes of the statistics, which the server's processes report only once a second.
+    /// Transactions in this database, and the seconds in which they were counted: at least five, between
+    /// two changes of the statistics. A process of the server that has gone idle may report what it did
+    /// up to ten seconds late, so that what led up to the idleness is waited for first.
     pub(crate) async fn transactions_while_idle(&self) -> (f64, f64) {
-        let (known, _) = self.next_change_of_statistics(-1).await;
-        let (before, started) = self.next_change_of_statistics(known).await;
-        let mut last = (before, started);
-        while last.1.duration_since(started) < Duration::from_secs(2) {
-            last = self.next_change_of_statistics(last.0).await;
-        }
+        let (before, started) = self.statistics_after(Duration::from_secs(11)).await;
+        let last = self.statistics_after(Duration::from_secs(5)).await;
         let counted = u32::try_from(last.0 - before).unwrap();
         (f64::from(counted), (last.1 - started).as_secs_f64())
+    }
+
+    /// The first change of the statistics after `span` has passed.
+    async fn statistics_after(&self, span: Duration) -> (i64, Instant) {
+        let begun = Instant::now();
+        let mut last = self.next_change_of_statistics(-1).await;
+        while last.1.duration_since(begun) < span {
+            last = self.next_change_of_statistics(last.0).await;
+        }
+        last
     }
 
     async fn next_change_of_statistics(&self, known: i64) -> (i64, Instant) {
