@@ -1,6 +1,6 @@
 //! What the database holds, counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::AssertSqlSafe;
 
@@ -13,6 +13,15 @@ impl World {
     /// Two of them are equal when nothing was written in between.
     pub(crate) async fn rows(&self) -> Rows {
         rows(self.database.pool()).await
+    }
+
+    /// What waits in the queue or runs, by the queue's own ids.
+    pub(crate) async fn jobs(&self) -> BTreeSet<i64> {
+        let jobs: Vec<i64> = sqlx::query_scalar("SELECT id FROM graphile_worker._private_jobs")
+            .fetch_all(self.database.pool())
+            .await
+            .unwrap();
+        jobs.into_iter().collect()
     }
 
     pub(crate) async fn count(&self, query: &'static str) -> i64 {
