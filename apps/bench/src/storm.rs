@@ -142,6 +142,8 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
     runtime.block_on(settled(&mut database))?;
     let converged = started.elapsed();
     let stored = runtime.block_on(stored(&mut database))?;
+    // The connection of before has been idle for longer than a server waits.
+    let mut stripe = Stripe::connect(&sandbox)?;
     ensure!(
         stored == stripe.subscriptions()?,
         "what is stored is not what the sandbox says"
