@@ -116,31 +116,8 @@ fn refresh_from_row(row: &QueryResult) -> Result<RefreshRow, StoreError> {
     })
 }
 
-const END: &str = "WITH ended AS (\
-       UPDATE auth_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL \
-       RETURNING id, user_id, account_id) \
-     INSERT INTO audit_log (at, actor_id, account_id, action, detail) \
-     SELECT $2, user_id, account_id, 'session_ended', \
-       jsonb_build_object('session', id, 'cause', $3::text) FROM ended";
-
-pub(crate) async fn end(
-    connection: &impl ConnectionTrait,
-    session: SessionId,
-    cause: &'static str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let values = [
-        session.as_uuid().into(),
-        now.as_datetime().into(),
-        cause.into(),
-    ];
-    let end = statement(END, values);
-    let ended = execute(connection, "end the session", end).await?;
-    Ok(ended == 1)
-}
-
 /// `$4` the one to end, `$5` the one to spare; either may be null.
-const END_OF_USER: &str = "WITH ended AS (\
+const END: &str = "WITH ended AS (\
        UPDATE auth_sessions SET revoked_at = $2 \
        WHERE user_id = $1 AND revoked_at IS NULL \
          AND ($4::uuid IS NULL OR id = $4) AND id IS DISTINCT FROM $5 \
@@ -149,7 +126,7 @@ const END_OF_USER: &str = "WITH ended AS (\
      SELECT $2, user_id, account_id, 'session_ended', \
        jsonb_build_object('session', id, 'cause', $3::text) FROM ended";
 
-pub(crate) async fn end_of_user(
+pub(crate) async fn end(
     connection: &impl ConnectionTrait,
     user: UserId,
     which: Sessions,
@@ -168,7 +145,7 @@ pub(crate) async fn end_of_user(
         only.into(),
         spared.into(),
     ];
-    let end = statement(END_OF_USER, values);
+    let end = statement(END, values);
     execute(connection, "end the sessions", end).await
 }
 

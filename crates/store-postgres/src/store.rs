@@ -140,7 +140,7 @@ impl Store for PostgresStore {
         cause: &'static str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        sessions::end_of_user(&self.database, user, which, cause, now).await
+        sessions::end(&self.database, user, which, cause, now).await
     }
 
     async fn prove_address(
@@ -170,15 +170,6 @@ impl Store for PostgresStore {
 
     async fn password_owner(&self, user: UserId) -> Result<Option<PasswordOwner>, StoreError> {
         people::password_owner(&self.database, user).await
-    }
-
-    async fn end_session(
-        &self,
-        session: SessionId,
-        cause: &'static str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        sessions::end(&self.database, session, cause, now).await
     }
 
     async fn customer(&self, account: AccountId) -> Result<Option<Customer>, StoreError> {

@@ -108,7 +108,7 @@ impl Transaction for PostgresTransaction {
         cause: &'static str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        sessions::end_of_user(&self.0, user, which, cause, now).await
+        sessions::end(&self.0, user, which, cause, now).await
     }
 
     async fn lock_account(

@@ -8,7 +8,7 @@ use crate::{
     App, Tokens,
     app::Holder,
     keyed::RefreshToken,
-    ports::{RefreshRow, StoreError},
+    ports::{RefreshRow, Sessions, StoreError},
 };
 
 #[derive(Debug, Error)]
@@ -58,7 +58,12 @@ fn holder(row: &RefreshRow) -> Holder {
 async fn end_family(app: &App, found: &RefreshRow) -> Result<Tokens, RefreshError> {
     tracing::warn!(session = %found.session, "a used refresh token came back; its family ends");
     app.store
-        .end_session(found.session, "refresh_token_reused", app.clock.now())
+        .end_sessions(
+            found.user,
+            Sessions::One(found.session),
+            "refresh_token_reused",
+            app.clock.now(),
+        )
         .await?;
     Err(RefreshError::Revoked)
 }

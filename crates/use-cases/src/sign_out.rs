@@ -2,13 +2,18 @@
 
 use crate::{
     App,
-    ports::{AccessClaims, StoreError},
+    ports::{AccessClaims, Sessions, StoreError},
 };
 
 /// Signing out twice is fine.
 pub async fn sign_out(app: &App, claims: &AccessClaims) -> Result<(), StoreError> {
     app.store
-        .end_session(claims.session, "signed_out", app.clock.now())
+        .end_sessions(
+            claims.user,
+            Sessions::One(claims.session),
+            "signed_out",
+            app.clock.now(),
+        )
         .await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 use futures_util::future::join_all;
 use tollgate_identity::session::ABSOLUTE_LIFE;
-use tollgate_use_cases::ports::{NewRefreshToken, Store};
+use tollgate_use_cases::ports::{NewRefreshToken, Sessions, Store};
 
 use crate::support::{
     account, at, bench, email, hash, later, now, refresh_token, session, token, user,
@@ -27,20 +27,11 @@ async fn a_session_names_its_caller_until_it_ends() {
     );
     assert!(!caller.is_super_admin);
 
-    assert!(
-        bench
-            .store
-            .end_session(session(1), "sign_out", at(1))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !bench
-            .store
-            .end_session(session(1), "sign_out", at(2))
-            .await
-            .unwrap()
-    );
+    let one = Sessions::One(session(1));
+    for (whose, ended) in [(user(2), 0), (user(1), 1), (user(1), 0)] {
+        let end = bench.store.end_sessions(whose, one, "sign_out", at(1));
+        assert_eq!(end.await.unwrap(), ended);
+    }
     assert_eq!(
         bench.store.caller(session(1), account(1)).await.unwrap(),
         None
@@ -129,7 +120,8 @@ async fn a_refresh_token_that_is_over_leads_nowhere() {
         .rotate_refresh(&hash(9), &refresh_token(2), at(1))
         .await;
     assert_eq!(unknown.unwrap(), None);
-    store.end_session(session(1), "reuse", at(1)).await.unwrap();
+    let all = store.end_sessions(user(1), Sessions::All, "reuse", at(1));
+    assert_eq!(all.await.unwrap(), 1);
     let revoked = store
         .rotate_refresh(&hash(1), &refresh_token(2), at(2))
         .await;

@@ -501,14 +501,6 @@ pub trait Store: Debug + Send + Sync {
 
     async fn password_owner(&self, user: UserId) -> Result<Option<PasswordOwner>, StoreError>;
 
-    /// Ends a session and with it its refresh tokens; true for the one call that ended it.
-    async fn end_session(
-        &self,
-        session: SessionId,
-        cause: &'static str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
-
     /// The provider's customer of an account, once it has one.
     async fn customer(&self, account: AccountId) -> Result<Option<Customer>, StoreError>;
 

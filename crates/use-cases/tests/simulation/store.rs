@@ -595,15 +595,6 @@ impl Store for Shared {
         unused()
     }
 
-    async fn end_session(
-        &self,
-        _: SessionId,
-        _: &'static str,
-        _: Timestamp,
-    ) -> Result<bool, StoreError> {
-        unused()
-    }
-
     async fn customer(&self, _: AccountId) -> Result<Option<Customer>, StoreError> {
         unused()
     }
