@@ -1,15 +1,15 @@
-//! A person signs up: person, account, trial, session and the mail that proves the address, all or
+//! A person signs up with a password: all that a newcomer gets, and the mail that proves the address, or
 //! nothing.
 
 use serde_json::json;
 use thiserror::Error;
-use tollgate_billing::Subscription;
-use tollgate_identity::{CompanyName, NewPassword, PersonName, Role, limit};
-use tollgate_primitives::{AccountId, EmailAddress, PlanKey, Timestamp, UserId};
+use tollgate_identity::{CompanyName, NewPassword, PersonName, limit};
+use tollgate_primitives::{EmailAddress, PlanKey};
 
 use crate::{
-    App, Session, Tokens, TooOften,
-    ports::{AccountRow, AuditEntry, Membership, NewUser, PasswordsError, StoreError, User},
+    App, Registered, Session, TooOften,
+    ports::{AuditEntry, PasswordsError, StoreError},
+    sign_up::{Newcomer, sign_up},
     verify_email::queue_verification,
 };
 
@@ -26,12 +26,6 @@ pub struct Register {
     /// What the person looked at on the price page: noted, decides nothing.
     pub plan: Option<PlanKey>,
     pub origin: Session,
-}
-
-#[derive(Debug)]
-pub struct Registered {
-    pub user: User,
-    pub tokens: Tokens,
 }
 
 #[derive(Debug, Error)]
@@ -67,46 +61,31 @@ pub async fn register(app: &App, command: Register) -> Result<Registered, Regist
     // The hash is made before anybody asks whether the address is taken: both answers cost the same.
     let password = app.passwords.hash(command.password.as_password()).await?;
     let now = app.clock.now();
-    let user = NewUser {
-        id: UserId::from_uuid(app.entropy.uuid(now)),
-        email: command.email.clone(),
+    let account_name = match &command.company_name {
+        Some(company) => company.as_str(),
+        None => command.name.as_str(),
+    };
+    let newcomer = Newcomer {
+        email: command.email,
         name: command.name.as_str().to_owned(),
-        password,
+        password: Some(password),
         email_verified_at: None,
-        is_super_admin: false,
+        account_name: account_name.to_owned(),
     };
-    let account = AccountRow {
-        id: AccountId::from_uuid(app.entropy.uuid(now)),
-        name: account_name(&command),
-    };
-    let (session, refresh, tokens) =
-        app.start_session(user.id, account.id, command.origin.clone(), now);
-
     let mut tx = app.store.begin().await?;
-    if !tx.insert_user(&user, now).await? {
-        return Err(RegisterError::EmailTaken);
-    }
-    tx.insert_account(&account, user.id, now).await?;
-    if tx.claim_trial(&app.key.trial_key(&user.email), now).await? {
-        let plan = app.settings.trial_plan.clone();
-        let trial = Subscription::reverse_trial(plan, now, app.settings.trial_days);
-        tx.put_subscription(account.id, &trial, now).await?;
-    }
-    tx.insert_session(&session, &refresh, now).await?;
-    queue_verification(app, tx.as_mut(), user.id, now).await?;
-    let detail = json!({ "plan": command.plan });
+    let registered = sign_up(app, tx.as_mut(), newcomer, command.origin, now)
+        .await?
+        .ok_or(RegisterError::EmailTaken)?;
+    queue_verification(app, tx.as_mut(), registered.user.id, now).await?;
     let entry = AuditEntry {
-        actor: Some(user.id),
-        account: Some(account.id),
+        actor: Some(registered.user.id),
+        account: Some(registered.user.account),
         action: "registered",
-        detail,
+        detail: json!({ "plan": command.plan }),
     };
     tx.audit(&entry, now).await?;
     tx.commit().await?;
-    Ok(Registered {
-        user: as_user(user, account, now),
-        tokens,
-    })
+    Ok(registered)
 }
 
 /// No code is good yet: this deployment hands out none.
@@ -121,32 +100,4 @@ fn refuse_codes(app: &App, command: &Register) -> Result<(), RegisterError> {
         return Err(RegisterError::InviteCodeRequired);
     }
     Ok(())
-}
-
-fn account_name(command: &Register) -> String {
-    match &command.company_name {
-        Some(company) => company.as_str().to_owned(),
-        None => command.name.as_str().to_owned(),
-    }
-}
-
-fn as_user(user: NewUser, account: AccountRow, now: Timestamp) -> User {
-    User {
-        id: user.id,
-        email: user.email,
-        name: user.name,
-        account: account.id,
-        account_role: Role::Owner,
-        memberships: vec![Membership {
-            account: account.id,
-            account_name: account.name,
-            role: Role::Owner,
-        }],
-        is_super_admin: user.is_super_admin,
-        email_verified_at: user.email_verified_at,
-        onboarding_step_completed: 0,
-        onboarding_dismissed: false,
-        pending_kept_banner: false,
-        created_at: now,
-    }
 }

@@ -48,7 +48,7 @@ async fn create(app: &App, email: EmailAddress, password: &Password) -> anyhow::
         id: UserId::from_uuid(app.entropy.uuid(now)),
         email,
         name: "Operator".to_owned(),
-        password: app.passwords.hash(password).await?,
+        password: Some(app.passwords.hash(password).await?),
         email_verified_at: Some(now),
         is_super_admin: true,
     };

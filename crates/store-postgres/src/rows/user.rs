@@ -41,7 +41,7 @@ pub(crate) fn to_row(user: &NewUser, now: Timestamp) -> Model {
         id: user.id.as_uuid(),
         email: user.email.as_str().to_owned(),
         name: user.name.clone(),
-        password_hash: Some(user.password.0.clone()),
+        password_hash: user.password.as_ref().map(|hash| hash.0.clone()),
         email_verified_at: user.email_verified_at.map(Timestamp::as_datetime),
         is_super_admin: user.is_super_admin,
         onboarding_step_completed: 0,

@@ -226,7 +226,7 @@ pub(crate) fn person(n: u8) -> NewUser {
         id: user(n),
         email: email(n),
         name: format!("Person {n}"),
-        password: PasswordHash(format!("hash-{n}")),
+        password: Some(PasswordHash(format!("hash-{n}"))),
         email_verified_at: None,
         is_super_admin: false,
     }

@@ -116,7 +116,8 @@ pub struct NewUser {
     pub id: UserId,
     pub email: EmailAddress,
     pub name: String,
-    pub password: PasswordHash,
+    /// `None` for a person who signs in through a provider only.
+    pub password: Option<PasswordHash>,
     /// When the address was proven, where that is known already.
     pub email_verified_at: Option<Timestamp>,
     pub is_super_admin: bool,

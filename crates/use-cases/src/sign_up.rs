@@ -1,0 +1,87 @@
+//! What a newcomer gets, however they came: person, account, trial and session, in the transaction of
+//! who let them in. Whether they may come in, and whether the address is proven, is decided there.
+
+use tollgate_billing::Subscription;
+use tollgate_identity::Role;
+use tollgate_primitives::{AccountId, EmailAddress, Timestamp, UserId};
+
+use crate::{
+    App, Session, Tokens,
+    ports::{AccountRow, Membership, NewUser, PasswordHash, StoreError, Transaction, User},
+};
+
+/// A person whom nobody knew.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) email: EmailAddress,
+    pub(crate) name: String,
+    /// `None` for who signs in through a provider only.
+    pub(crate) password: Option<PasswordHash>,
+    /// When the address was proven, where that is known already.
+    pub(crate) email_verified_at: Option<Timestamp>,
+    pub(crate) account_name: String,
+}
+
+#[derive(Debug)]
+pub struct Registered {
+    pub user: User,
+    pub tokens: Tokens,
+}
+
+/// `None` when the address belongs to somebody; nothing is written then.
+pub(crate) async fn sign_up(
+    app: &App,
+    tx: &mut dyn Transaction,
+    newcomer: Newcomer,
+    origin: Session,
+    now: Timestamp,
+) -> Result<Option<Registered>, StoreError> {
+    let user = NewUser {
+        id: UserId::from_uuid(app.entropy.uuid(now)),
+        email: newcomer.email,
+        name: newcomer.name,
+        password: newcomer.password,
+        email_verified_at: newcomer.email_verified_at,
+        is_super_admin: false,
+    };
+    let account = AccountRow {
+        id: AccountId::from_uuid(app.entropy.uuid(now)),
+        name: newcomer.account_name,
+    };
+    let (session, refresh, tokens) = app.start_session(user.id, account.id, origin, now);
+    if !tx.insert_user(&user, now).await? {
+        return Ok(None);
+    }
+    tx.insert_account(&account, user.id, now).await?;
+    if tx.claim_trial(&app.key.trial_key(&user.email), now).await? {
+        let plan = app.settings.trial_plan.clone();
+        let trial = Subscription::reverse_trial(plan, now, app.settings.trial_days);
+        tx.put_subscription(account.id, &trial, now).await?;
+    }
+    tx.insert_session(&session, &refresh, now).await?;
+    Ok(Some(Registered {
+        user: as_user(user, account, now),
+        tokens,
+    }))
+}
+
+fn as_user(user: NewUser, account: AccountRow, now: Timestamp) -> User {
+    User {
+        id: user.id,
+        email: user.email,
+        name: user.name,
+        account: account.id,
+        account_role: Role::Owner,
+        memberships: vec![Membership {
+            account: account.id,
+            account_name: account.name,
+            role: Role::Owner,
+        }],
+        is_super_admin: user.is_super_admin,
+        email_verified_at: user.email_verified_at,
+        onboarding_step_completed: 0,
+        onboarding_dismissed: false,
+        pending_kept_banner: false,
+        created_at: now,
+    }
+}
