@@ -49,6 +49,7 @@ fn bodies() -> Vec<(&'static str, Value)> {
             "/api/v1/admin/accounts/{id}/complimentary",
             json!({ "plan": "pro", "reason": "a pilot" }),
         ),
+        ("/api/v1/admin/invites", json!({ "assigned_plan": "pro" })),
         (
             "/api/v1/admin/accounts/{id}/suspend",
             json!({ "reason": "a chargeback" }),

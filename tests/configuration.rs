@@ -92,6 +92,8 @@ fn what_is_in_force_is_shown_without_secrets() {
     DATABASE_URL            (set)
     DATABASE_POOL_SIZE      8
     SELF_SERVE_ENABLED      true
+    REQUIRE_INVITE_CODE     true
+    INTERNAL_TESTER_EMAILS  (not set)
     TRIAL_PLAN              pro
     TRIAL_DAYS              14
     AFTER_END               lock

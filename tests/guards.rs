@@ -36,6 +36,9 @@ fn body_of(route: &Route) -> Option<Value> {
             Some(json!({ "plan": "pro", "reason": "a pilot" }))
         }
         "/api/v1/admin/accounts/{id}/complimentary" => Some(json!({ "reason": "it is over" })),
+        "/api/v1/admin/invites" if route.method == "POST" => {
+            Some(json!({ "assigned_plan": "pro" }))
+        }
         "/api/v1/admin/accounts/{id}/suspend" => Some(json!({ "reason": "a chargeback" })),
         _ => None,
     }

@@ -14,6 +14,7 @@ mod m20261120_000009_operator;
 mod m20261120_000010_catalog_revision;
 mod m20261120_000011_one_time_tokens;
 mod m20261120_000012_rate_limits;
+mod m20261128_000013_invite_codes;
 
 use graphile_worker::WorkerUtils;
 use sea_orm_migration::{
@@ -102,6 +103,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261120_000010_catalog_revision.rs"),
         include_str!("m20261120_000011_one_time_tokens.rs"),
         include_str!("m20261120_000012_rate_limits.rs"),
+        include_str!("m20261128_000013_invite_codes.rs"),
     ];
     let mut digest = hex::encode(Sha256::digest(sources.concat()));
     digest.truncate(16);
@@ -126,6 +128,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000010_catalog_revision::Migration),
             Box::new(m20261120_000011_one_time_tokens::Migration),
             Box::new(m20261120_000012_rate_limits::Migration),
+            Box::new(m20261128_000013_invite_codes::Migration),
         ]
     }
 }

@@ -204,3 +204,66 @@ async fn the_catalog_refuses_limits_that_are_no_whole_numbers() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn an_invite_code_ends_once_and_holds_what_it_may() {
+    let mut connection = migrated("invite_codes").await;
+    sqlx::raw_sql(TWO_OWNERS)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection
+        .execute(
+            "INSERT INTO invite_codes (id, code_hash, assigned_plan, created_by, created_at, used_by, used_at)
+             SELECT id, sha256(email::bytea), 'pro', id, now(), id, now() FROM users",
+        )
+        .await
+        .unwrap();
+    for (sql, constraint) in [
+        (
+            "UPDATE invite_codes SET revoked_at = now()",
+            "invite_codes_ended_once",
+        ),
+        (
+            "UPDATE invite_codes SET used_at = NULL",
+            "invite_codes_used_at",
+        ),
+        (
+            "UPDATE invite_codes SET trial_duration_days = 0",
+            "invite_codes_trial_duration_days",
+        ),
+        (
+            "UPDATE invite_codes SET trial_duration_days = 91",
+            "invite_codes_trial_duration_days",
+        ),
+        (
+            "UPDATE invite_codes SET email = 'Ada@example.com'",
+            "invite_codes_email_canonical",
+        ),
+        (
+            "UPDATE invite_codes SET code_hash = 'short'",
+            "invite_codes_code_hash_length",
+        ),
+        (
+            "UPDATE invite_codes SET code_hash = sha256('same')",
+            "invite_codes_code_hash_key",
+        ),
+        (
+            "UPDATE invite_codes SET assigned_plan = 'platinum'",
+            "invite_codes_assigned_plan_fkey",
+        ),
+    ] {
+        let refused = refused_by(&mut connection, sql).await;
+        assert_eq!(refused.as_deref(), Some(constraint), "{sql}");
+    }
+    connection
+        .execute("DELETE FROM users WHERE name = 'Bob'")
+        .await
+        .unwrap();
+    let kept: (i64, i64) =
+        sqlx::query_as("SELECT count(used_at), count(used_by) FROM invite_codes")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+    assert_eq!(kept, (2, 1));
+}

@@ -3,6 +3,7 @@
 mod accounts;
 mod audit_log;
 mod complimentary;
+mod invites;
 mod jobs;
 mod suspend;
 mod webhook_events;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use reqwest::Method;
+use serde_json::json;
 use tollgate_mailbox::Behaviour;
 use tollgate_testkit::burst;
 
@@ -181,30 +182,86 @@ async fn of_twenty_spellings_of_one_mailbox_at_once_one_gets_the_trial() {
     assert_eq!(world.count("SELECT count(*) FROM subscriptions").await, 1);
 }
 
+/// Without a code, and with one that is none; see the table in docs/running.md.
 #[tokio::test]
-async fn without_self_serve_a_code_is_needed() {
+async fn who_may_sign_up_is_the_operators_choice() {
+    const OPEN: [&str; 2] = ["201", "400 invite_code_invalid"];
+    for (self_serve, needs_code, anybody) in [
+        ("true", "true", OPEN),
+        ("true", "false", OPEN),
+        (
+            "false",
+            "true",
+            ["400 invite_code_required", "400 invite_code_invalid"],
+        ),
+        ("false", "false", OPEN),
+    ] {
+        let world = Setup::default()
+            .set("SELF_SERVE_ENABLED", self_serve)
+            .set("REQUIRE_INVITE_CODE", needs_code)
+            .set("INTERNAL_TESTER_EMAILS", "tess@example.com,TOM@EXAMPLE.COM")
+            .start()
+            .await;
+        let outcome = async |name: &str, code: Option<&str>| {
+            let mut body = registration(name);
+            if let Some(code) = code {
+                body["invite_code"] = json!(code);
+            }
+            let answer = world.post("/auth/register").json(&body).send().await;
+            if answer.status == 201 {
+                return "201".to_owned();
+            }
+            let (status, code) = answer.refusal();
+            format!("{status} {code}")
+        };
+        let before = world.rows().await;
+        for (name, expected) in [("Ada", anybody), ("Tess", OPEN), ("Tom", OPEN)] {
+            assert_eq!(outcome(name, Some("TRY-ME")).await, expected[1]);
+            assert_eq!(
+                world.rows().await,
+                before,
+                "{self_serve} {needs_code} {name}"
+            );
+        }
+        for (name, expected) in [("Ada", anybody), ("Tess", OPEN), ("Tom", OPEN)] {
+            assert_eq!(
+                outcome(name, None).await,
+                expected[0],
+                "{self_serve} {needs_code} {name}"
+            );
+        }
+    }
+}
+
+/// Where a code is needed, nobody learns without one whose address is known.
+#[tokio::test]
+async fn t04_a_missing_code_is_told_before_an_address_that_is_taken() {
     let world = Setup::default()
         .set("SELF_SERVE_ENABLED", "false")
+        .set_second("SELF_SERVE_ENABLED", "true")
         .start()
         .await;
-    let before = world.rows().await;
-    let refusal = async |body: Value| {
+    let open = world.call(1, Method::POST, "/api/v1/auth/register");
+    open.json(&registration("Ada")).send().await.ok(201);
+    let face = async |name: &str| {
+        let body = registration(name);
         let answer = world.post("/auth/register").json(&body).send().await;
-        let (status, code) = answer.refusal();
-        format!("{status} {code}")
+        let mut names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        (answer.status, names, answer.text)
     };
-    let plain = registration("Ada");
-    assert_eq!(refusal(plain.clone()).await, "400 invite_code_required");
-    let mut with_code = plain.clone();
-    with_code["invite_code"] = json!("TRY-ME");
-    assert_eq!(refusal(with_code).await, "400 invite_code_invalid");
-    let mut with_invitation = plain;
-    with_invitation["account_invite_code"] = json!("0123456789abcdef");
-    assert_eq!(
-        refusal(with_invitation).await,
-        "400 invite_invalid_or_expired_or_revoked"
-    );
-    assert_eq!(world.rows().await, before);
+    assert_eq!(face("Ada").await, face("Eve").await);
+    assert_eq!(face("Ada").await.0, 400);
+}
+
+#[tokio::test]
+async fn an_invitation_that_is_none_is_refused() {
+    let world = World::start().await;
+    let mut body = registration("Ada");
+    body["account_invite_code"] = json!("0123456789abcdef");
+    let answer = world.post("/auth/register").json(&body).send().await;
+    let refusal = (400, "invite_invalid_or_expired_or_revoked".to_owned());
+    assert_eq!(answer.refusal(), refusal);
 }
 
 #[tokio::test]

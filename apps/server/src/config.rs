@@ -16,6 +16,7 @@ use std::{
 
 use secrecy::SecretString;
 use tollgate_billing::{AfterEnd, Policy};
+use tollgate_identity::{Admission, Testers};
 use tollgate_payments_stripe::{Mode, StripeWebhooks};
 use tollgate_primitives::{EmailAddress, PlanKey};
 use tollgate_sign_in_oidc::KeySeed;
@@ -83,7 +84,7 @@ pub struct Database {
 /// Who may sign up, and what an account has before and after it pays.
 #[derive(Debug)]
 pub struct Plans {
-    pub self_serve_enabled: bool,
+    pub admission: Admission,
     pub trial_plan: PlanKey,
     pub trial_days: u16,
     pub policy: Policy,
@@ -264,7 +265,7 @@ fn read_database(reader: &mut Reader<'_>) -> Option<Database> {
 }
 
 fn read_plans(reader: &mut Reader<'_>) -> Option<Plans> {
-    let self_serve_enabled = reader.open("SELF_SERVE_ENABLED", "true", flag);
+    let admission = read_admission(reader);
     let trial_plan = reader.open("TRIAL_PLAN", "pro", |text| {
         PlanKey::parse(text)
             .map_err(|_| "must be a plan key: 1 to 40 of a-z, 0-9, _ and -, a letter first")
@@ -285,13 +286,33 @@ fn read_plans(reader: &mut Reader<'_>) -> Option<Plans> {
         number(0..=365, "must be a whole number from 0 to 365"),
     );
     Some(Plans {
-        self_serve_enabled: self_serve_enabled?,
+        admission: admission?,
         trial_plan: trial_plan?,
         trial_days: trial_days?,
         policy: Policy {
             after_end: after_end?,
             read_only_days: read_only_days?,
         },
+    })
+}
+
+fn read_admission(reader: &mut Reader<'_>) -> Option<Admission> {
+    let self_serve = reader.open("SELF_SERVE_ENABLED", "true", flag);
+    let needs_code = reader.open("REQUIRE_INVITE_CODE", "true", flag);
+    let testers = reader.optional_secret("INTERNAL_TESTER_EMAILS", |text| {
+        let addresses = text
+            .split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        let addresses = addresses.map(EmailAddress::parse).collect::<Result<_, _>>();
+        addresses
+            .map(Testers)
+            .map_err(|_| "must be e-mail addresses with commas between")
+    });
+    Some(Admission {
+        self_serve: self_serve?,
+        needs_code: needs_code?,
+        testers: testers?.unwrap_or_default(),
     })
 }
 

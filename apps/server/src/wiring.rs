@@ -63,7 +63,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         provider,
     } = payments(config.stripe)?;
     let Plans {
-        self_serve_enabled,
+        admission,
         trial_plan,
         trial_days,
         policy,
@@ -73,6 +73,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         clock: shell.clock,
         entropy: shell.entropy,
         operations: Arc::new(store.clone()),
+        invite_codes: Arc::new(store.clone()),
         reconciliation: Arc::new(store.clone()),
         store: Arc::new(store),
         passwords: Arc::new(passwords(config.passwords)?),
@@ -82,7 +83,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         webhooks,
         mailer: Arc::new(mailer(config.mail)?),
         settings: Settings {
-            self_serve_enabled,
+            admission,
             rate_limits: config.limits.rate_limits,
             trial_plan,
             trial_days,

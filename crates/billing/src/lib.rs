@@ -26,6 +26,6 @@ pub use provider::{
 };
 pub use subscription::{
     Bought, Ended, Grant, Meanwhile, PastDue, PendingPayment, Period, PeriodInvalid,
-    ScheduledCancellation, Subscription, Trial, Trialing, Unpaid,
+    ScheduledCancellation, Start, Subscription, Trial, Trialing, Unpaid,
 };
 pub use transition::{Effect, Event, Outcome, Refused, transition};

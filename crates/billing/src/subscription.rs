@@ -163,6 +163,28 @@ impl Grant {
     }
 }
 
+/// What a new account is to begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    Free(Subscription),
+    /// If its person never had one.
+    Trial(Subscription),
+}
+
+impl Start {
+    /// With `plan`: the free one at once and for good, any other as a trial of so many days.
+    #[must_use]
+    pub fn with(plan: PlanKey, days: u16, now: Timestamp) -> Self {
+        if plan.is_free() {
+            return Self::Free(Subscription::Free {
+                since: now,
+                failed: None,
+            });
+        }
+        Self::Trial(Subscription::reverse_trial(plan, now, days))
+    }
+}
+
 impl Subscription {
     /// The trial of a new account.
     #[must_use]

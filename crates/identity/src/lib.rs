@@ -1,8 +1,9 @@
-//! Rules about people: passwords, names, roles, sessions, the days to verify an address.
+//! Rules about people: who may sign up, passwords, names, roles, sessions, the days to verify an address.
 //!
-//! Decides whether a text may be a password or a name, what a refresh token may still do, and who
-//! may grant which role. Hashes nothing, signs nothing, stores nothing. Pure: `now` is an argument.
+//! Decides who is let in, whether a text may be a password or a name, what a refresh token may still do,
+//! and who may grant which role. Hashes nothing, signs nothing, stores nothing. Pure: `now` is an argument.
 
+pub mod admission;
 pub mod limit;
 mod name;
 mod one_time;
@@ -11,6 +12,9 @@ mod role;
 pub mod session;
 pub mod verification;
 
+pub use admission::{
+    Admission, AdmissionRefused, CodeEnd, CodeStatus, InviteCode, Terms, Testers, Ticket,
+};
 pub use name::{CompanyName, NameInvalid, PersonName};
 pub use one_time::Purpose;
 pub use password::{NewPassword, Password, PasswordWeakness};

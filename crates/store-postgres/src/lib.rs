@@ -12,6 +12,7 @@ mod columns;
 mod complimentary;
 mod facts;
 mod inbox;
+mod invite_codes;
 mod kept;
 mod one_time;
 mod operations;

@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tollgate_billing::{Policy, purchase::Provider};
-use tollgate_identity::session;
+use tollgate_identity::{Admission, session};
 use tollgate_primitives::{AccountId, PlanKey, SessionId, Timestamp, TokenId, UserId};
 
 use crate::{
     keyed::{Key, RefreshToken},
     limits::RateLimits,
     ports::{
-        AccessClaims, AccessTokens, Clock, Entropy, Mailer, NewRefreshToken, NewSession,
-        Operations, Passwords, Payments, Reconciliation, Store, Webhooks,
+        AccessClaims, AccessTokens, Clock, Entropy, InviteCodes, Mailer, NewRefreshToken,
+        NewSession, Operations, Passwords, Payments, Reconciliation, Store, Webhooks,
     },
 };
 
@@ -25,6 +25,7 @@ pub struct App {
     pub entropy: Arc<dyn Entropy>,
     pub store: Arc<dyn Store>,
     pub operations: Arc<dyn Operations>,
+    pub invite_codes: Arc<dyn InviteCodes>,
     pub reconciliation: Arc<dyn Reconciliation>,
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
@@ -39,7 +40,7 @@ pub struct App {
 /// The operator's choices.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub self_serve_enabled: bool,
+    pub admission: Admission,
     pub rate_limits: RateLimits,
     pub trial_plan: PlanKey,
     pub trial_days: u16,

@@ -124,6 +124,11 @@ pub(crate) fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
+/// A code to sign up with, of fresh randomness.
+pub(crate) fn invite_code(random: &[u8; 32]) -> SecretString {
+    format!("tgi_{}", URL_SAFE_NO_PAD.encode(random)).into()
+}
+
 fn hmac(key: &[u8], content: &[u8]) -> [u8; 32] {
     // HMAC takes keys of every length, so this cannot fail; an empty answer would fail every check.
     Hmac::<Sha256>::new_from_slice(key).map_or([0; 32], |mut mac| {

@@ -1,6 +1,7 @@
 //! One file per use case. Each reads: clock, begin, lock, decide (in a pure crate), write state and
 //! outbox, commit. Async, but no I/O of its own: that is behind the [`ports`].
 
+mod admit;
 mod app;
 mod apply_event;
 mod apply_read;
@@ -15,6 +16,7 @@ mod effects;
 mod end_second;
 mod end_sessions;
 mod end_subscription;
+mod invite_codes;
 mod keep_subscription;
 mod keyed;
 mod limits;
@@ -33,6 +35,7 @@ mod reservation;
 mod reset_password;
 mod retry_job;
 mod run_job;
+mod self_serve;
 mod send_mail;
 mod show_account;
 mod sign_in;
@@ -43,6 +46,7 @@ mod suspend_account;
 mod sync_plans;
 mod verify_email;
 
+pub use admit::AdmitError;
 pub use app::{App, Session, Settings, Tokens};
 pub use apply_event::Applied;
 pub use apply_read::NotApplied;
@@ -56,6 +60,9 @@ pub use change_plan::{change_plan, preview_change};
 pub use change_subscription::ChangeError;
 pub use complimentary::{EndGrantError, GrantError, end_complimentary, grant_complimentary};
 pub use end_sessions::{end_other_sessions, end_own_session};
+pub use invite_codes::{
+    HandOut, HandOutError, HandedOut, RevokeCodeError, hand_out_code, list_codes, revoke_code,
+};
 pub use keep_subscription::keep_subscription;
 pub use keyed::{Key, KeyTooShort};
 pub use limits::{RateLimits, TooOften};
@@ -72,6 +79,7 @@ pub use reservation::PurchaseError;
 pub use reset_password::{ResetPasswordError, forgot_password, password_to_reset, reset_password};
 pub use retry_job::{RetryJobError, retry_job};
 pub use run_job::{JobFailed, run_job};
+pub use self_serve::is_self_serve;
 pub use show_account::{AccountState, ShownAccount, find_accounts, show_account};
 pub use sign_in::{SignInError, sign_in};
 pub use sign_out::sign_out;

@@ -3,11 +3,12 @@
 
 use serde_json::json;
 use thiserror::Error;
-use tollgate_identity::{CompanyName, NewPassword, PersonName, limit};
+use tollgate_identity::{AdmissionRefused, CompanyName, NewPassword, PersonName, limit};
 use tollgate_primitives::{EmailAddress, PlanKey};
 
 use crate::{
-    App, Registered, Session, TooOften,
+    AdmitError, App, Registered, Session, TooOften,
+    admit::admit,
     ports::{AuditEntry, PasswordsError, StoreError},
     sign_up::{Newcomer, sign_up},
     verify_email::queue_verification,
@@ -32,10 +33,8 @@ pub struct Register {
 pub enum RegisterError {
     #[error("the address belongs to somebody")]
     EmailTaken,
-    #[error("signing up needs an invite code")]
-    InviteCodeRequired,
-    #[error("the invite code is not valid")]
-    InviteCodeInvalid,
+    #[error(transparent)]
+    NotAdmitted(AdmissionRefused),
     #[error("the invitation is not valid any more")]
     AccountInviteInvalid,
     #[error("there is no such plan")]
@@ -51,7 +50,10 @@ pub enum RegisterError {
 pub async fn register(app: &App, command: Register) -> Result<Registered, RegisterError> {
     app.try_from_network(limit::REGISTER, &command.origin)
         .await?;
-    refuse_codes(app, &command)?;
+    if command.account_invite_code.is_some() {
+        return Err(RegisterError::AccountInviteInvalid);
+    }
+    let admitted = admit(app, &command.email, command.invite_code.as_deref()).await?;
     if let Some(plan) = &command.plan
         && app.store.offer(plan).await?.is_none()
     {
@@ -71,6 +73,7 @@ pub async fn register(app: &App, command: Register) -> Result<Registered, Regist
         password: Some(password),
         email_verified_at: None,
         account_name: account_name.to_owned(),
+        admitted,
     };
     let mut tx = app.store.begin().await?;
     let registered = sign_up(app, tx.as_mut(), newcomer, command.origin, now)
@@ -88,16 +91,11 @@ pub async fn register(app: &App, command: Register) -> Result<Registered, Regist
     Ok(registered)
 }
 
-/// No code is good yet: this deployment hands out none.
-fn refuse_codes(app: &App, command: &Register) -> Result<(), RegisterError> {
-    if command.account_invite_code.is_some() {
-        return Err(RegisterError::AccountInviteInvalid);
+impl From<AdmitError> for RegisterError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Refused(refused) => Self::NotAdmitted(refused),
+            AdmitError::Store(error) => Self::Store(error),
+        }
     }
-    if command.invite_code.is_some() {
-        return Err(RegisterError::InviteCodeInvalid);
-    }
-    if !app.settings.self_serve_enabled {
-        return Err(RegisterError::InviteCodeRequired);
-    }
-    Ok(())
 }

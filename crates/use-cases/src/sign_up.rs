@@ -1,13 +1,14 @@
 //! What a newcomer gets, however they came: person, account, trial and session, in the transaction of
-//! who let them in. Whether they may come in, and whether the address is proven, is decided there.
+//! who let them in. Whether they may come in is [`admit`](crate::admit)'s to say, whether the address is
+//! proven theirs.
 
-use tollgate_billing::Subscription;
 use tollgate_identity::Role;
 use tollgate_primitives::{AccountId, EmailAddress, Timestamp, UserId};
 
 use crate::{
-    App, Session, Tokens,
-    ports::{AccountRow, Membership, NewUser, PasswordHash, StoreError, Transaction, User},
+    AdmitError, App, Session, Tokens,
+    admit::Admitted,
+    ports::{AccountRow, Membership, NewUser, PasswordHash, Transaction, User},
 };
 
 /// A person whom nobody knew.
@@ -20,6 +21,7 @@ pub(crate) struct Newcomer {
     /// When the address was proven, where that is known already.
     pub(crate) email_verified_at: Option<Timestamp>,
     pub(crate) account_name: String,
+    pub(crate) admitted: Admitted,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub(crate) async fn sign_up(
     newcomer: Newcomer,
     origin: Session,
     now: Timestamp,
-) -> Result<Option<Registered>, StoreError> {
+) -> Result<Option<Registered>, AdmitError> {
     let user = NewUser {
         id: UserId::from_uuid(app.entropy.uuid(now)),
         email: newcomer.email,
@@ -53,11 +55,8 @@ pub(crate) async fn sign_up(
         return Ok(None);
     }
     tx.insert_account(&account, user.id, now).await?;
-    if tx.claim_trial(&app.key.trial_key(&user.email), now).await? {
-        let plan = app.settings.trial_plan.clone();
-        let trial = Subscription::reverse_trial(plan, now, app.settings.trial_days);
-        tx.put_subscription(account.id, &trial, now).await?;
-    }
+    let begins = newcomer.admitted.begin(app, tx, (account.id, &user), now);
+    begins.await?;
     tx.insert_session(&session, &refresh, now).await?;
     Ok(Some(Registered {
         user: as_user(user, account, now),

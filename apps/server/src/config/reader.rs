@@ -205,6 +205,24 @@ impl<'a> Reader<'a> {
         self.parsed(key, parse(text))
     }
 
+    /// A key that may be missing and is never shown.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer option is whether reading went well, as everywhere here"
+    )]
+    pub(super) fn optional_secret<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Parsed<T>,
+    ) -> Option<Option<T>> {
+        if self.has(key) {
+            self.secret(key, parse).map(Some)
+        } else {
+            self.note_unset(key);
+            Some(None)
+        }
+    }
+
     fn parsed<T>(&mut self, key: &'static str, parsed: Parsed<T>) -> Option<T> {
         parsed.map_err(|what| self.refuse(key, what)).ok()
     }

@@ -89,6 +89,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "must be an address like https://example.com",
     ),
     ("SELF_SERVE_ENABLED", "yes", "must be true or false"),
+    ("REQUIRE_INVITE_CODE", "no", "must be true or false"),
+    (
+        "INTERNAL_TESTER_EMAILS",
+        "ada@example.com bob@example.com",
+        "must be e-mail addresses with commas between",
+    ),
     (
         "TRIAL_PLAN",
         "Pro Plan",

@@ -24,6 +24,10 @@ pub(crate) struct Signed(pub(crate) AccessClaims);
 #[derive(Debug, Clone)]
 pub(crate) struct SignedIn(pub(crate) Caller);
 
+/// Anybody: in a session that lives, or `None`. Who has no valid token, for whatever reason, is nobody.
+#[derive(Debug, Clone)]
+pub(crate) struct Anybody(pub(crate) Option<Caller>);
+
 /// An owner or admin of the account, in a session that lives.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin(pub(crate) Caller);
@@ -52,6 +56,23 @@ impl FromRequest for SignedIn {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let caller = caller(request);
         Box::pin(async move { caller.await.map(Self) })
+    }
+}
+
+impl FromRequest for Anybody {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let claims = claims(request).ok();
+        let app = app(request);
+        Box::pin(async move {
+            let Some(claims) = claims else {
+                return Ok(Self(None));
+            };
+            let caller = app?.store.caller(claims.session, claims.account).await?;
+            Ok(Self(caller))
+        })
     }
 }
 

@@ -11,12 +11,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tollgate_billing::{GrantRefused, change::ChangeRefused, purchase::PurchaseRefused};
 use tollgate_entitlements::Refusal;
-use tollgate_identity::Role;
+use tollgate_identity::{AdmissionRefused, Role};
 use tollgate_use_cases::{
     BillingStateError, ChangeError, ChangePasswordError, CompleteError, EndGrantError, GateRefused,
-    GrantError, InvoicesError, NotApplied, PortalError, PurchaseError, RefreshError, RegisterError,
-    ReplayError, ResetPasswordError, RetryJobError, SendVerificationError, SignInError,
-    SuspendError, TooOften, VerifyEmailError, WebhookError,
+    GrantError, HandOutError, InvoicesError, NotApplied, PortalError, PurchaseError, RefreshError,
+    RegisterError, ReplayError, ResetPasswordError, RetryJobError, RevokeCodeError,
+    SendVerificationError, SignInError, SuspendError, TooOften, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -237,6 +237,14 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn invite_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invite_not_found",
+            "There is no such invite code; look at the list again.",
+        )
+    }
+
     pub(crate) fn account_not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -411,14 +419,7 @@ impl From<RegisterError> for ApiError {
                 "email_taken",
                 "Somebody has this address; sign in, or reset the password.",
             ),
-            RegisterError::InviteCodeRequired => bad_request(
-                "invite_code_required",
-                "Signing up needs an invite code; ask for one.",
-            ),
-            RegisterError::InviteCodeInvalid => bad_request(
-                "invite_code_invalid",
-                "This invite code is not valid; check it.",
-            ),
+            RegisterError::NotAdmitted(refused) => refused.into(),
             RegisterError::AccountInviteInvalid => bad_request(
                 "invite_invalid_or_expired_or_revoked",
                 "This invitation is not valid any more; ask for a new one.",
@@ -428,6 +429,26 @@ impl From<RegisterError> for ApiError {
             RegisterError::Passwords(error) => error.into(),
             RegisterError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<AdmissionRefused> for ApiError {
+    fn from(refused: AdmissionRefused) -> Self {
+        let (code, message) = match refused {
+            AdmissionRefused::CodeRequired => (
+                "invite_code_required",
+                "Signing up needs an invite code; ask for one.",
+            ),
+            AdmissionRefused::CodeInvalid => (
+                "invite_code_invalid",
+                "This invite code is not valid; check it.",
+            ),
+            AdmissionRefused::EmailMismatch => (
+                "invite_email_mismatch",
+                "This invite code is for another address; sign up with that one.",
+            ),
+        };
+        Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 }
 
@@ -901,6 +922,34 @@ impl From<GrantError> for ApiError {
                 "This account is complimentary; end that first to give another plan.",
             ),
             GrantError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<HandOutError> for ApiError {
+    fn from(error: HandOutError) -> Self {
+        match error {
+            HandOutError::InvalidPlan => Self::invalid_plan(),
+            HandOutError::EndIsPast => Self::validation(&[FieldError {
+                field: "expires_at".to_owned(),
+                code: "past",
+                message: "Give an end that lies ahead, or none.".to_owned(),
+            }]),
+            HandOutError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeCodeError> for ApiError {
+    fn from(error: RevokeCodeError) -> Self {
+        match error {
+            RevokeCodeError::UnknownCode => Self::invite_not_found(),
+            RevokeCodeError::AlreadyUsed => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invite_already_accepted",
+                "Somebody has signed up with this code; suspend their account instead.",
+            ),
+            RevokeCodeError::Store(error) => error.into(),
         }
     }
 }

@@ -185,6 +185,9 @@ pub const ROUTES: &[Route] = &[
     operators("DELETE", "/api/v1/admin/accounts/{id}/complimentary"),
     operators("POST", "/api/v1/admin/accounts/{id}/suspend"),
     operators("DELETE", "/api/v1/admin/accounts/{id}/suspend"),
+    operators("GET", "/api/v1/admin/invites"),
+    operators("POST", "/api/v1/admin/invites"),
+    operators("DELETE", "/api/v1/admin/invites/{id}"),
     operators("GET", "/api/v1/admin/audit-log"),
 ];
 

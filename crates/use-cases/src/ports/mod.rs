@@ -2,6 +2,7 @@
 
 mod clock;
 mod entropy;
+mod invite_codes;
 mod jobs;
 mod mail;
 mod operations;
@@ -14,6 +15,7 @@ mod webhooks;
 
 pub use clock::Clock;
 pub use entropy::Entropy;
+pub use invite_codes::{InviteCodeRecord, InviteCodeWrites, InviteCodes, NewInviteCode, Revoked};
 pub use jobs::{Job, JobKind};
 pub use mail::{Mail, MailError, Mailer};
 pub use operations::{

@@ -16,7 +16,9 @@ use tollgate_primitives::{
 };
 use uuid::Uuid;
 
-use super::{CheckoutSessionId, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash};
+use super::{
+    CheckoutSessionId, InviteCodeWrites, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash,
+};
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -602,7 +604,7 @@ pub trait Store: Debug + Send + Sync {
 
 /// Dropping it rolls everything back.
 #[async_trait]
-pub trait Transaction: Debug + Send {
+pub trait Transaction: InviteCodeWrites + Debug + Send {
     /// False when the address belongs to somebody; nothing is inserted then.
     async fn insert_user(&mut self, user: &NewUser, now: Timestamp) -> Result<bool, StoreError>;
 

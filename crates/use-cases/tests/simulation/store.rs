@@ -5,18 +5,18 @@ use tollgate_billing::{
     Customer, Grant, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId,
     purchase::Offer,
 };
-use tollgate_identity::{Purpose, limit::Limit};
+use tollgate_identity::{Purpose, Terms, limit::Limit};
 use tollgate_primitives::{
-    AccountId, ChangeId, EmailAddress, PlanKey, ReservationId, SessionId, Timestamp, TokenId,
-    UserId,
+    AccountId, ChangeId, EmailAddress, InviteCodeId, PlanKey, ReservationId, SessionId, Timestamp,
+    TokenId, UserId,
 };
 use tollgate_use_cases::ports::{
     AccountFacts, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Change,
-    CheckoutSessionId, Conclusion, Credentials, EventRecord, EventState, InboxEntry, Job, JobId,
-    JobRecord, LockedAccount, NewRefreshToken, NewSession, NewUser, Notice, NoticeContent,
-    NoticeId, OfferRow, OneTimeToken, PasswordHash, PasswordOwner, PlanBilling, PublicPlan,
-    Received, RefreshRow, Reservation, SessionRow, Sessions, Store, StoreError, SubscriptionChange,
-    Transaction, User,
+    CheckoutSessionId, Conclusion, Credentials, EventRecord, EventState, InboxEntry,
+    InviteCodeWrites, Job, JobId, JobRecord, LockedAccount, NewInviteCode, NewRefreshToken,
+    NewSession, NewUser, Notice, NoticeContent, NoticeId, OfferRow, OneTimeToken, PasswordHash,
+    PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow, Reservation, Revoked, SessionRow,
+    Sessions, Store, StoreError, SubscriptionChange, Transaction, User,
 };
 use uuid::Uuid;
 
@@ -379,6 +379,35 @@ impl Transaction for Open {
     }
 
     async fn end_complimentary(&mut self, _: AccountId, _: Timestamp) -> Result<bool, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl InviteCodeWrites for Open {
+    async fn insert_invite_code(
+        &mut self,
+        _: &NewInviteCode,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn claim_invite_code(
+        &mut self,
+        _: &[u8; 32],
+        _: &EmailAddress,
+        _: UserId,
+        _: Timestamp,
+    ) -> Result<Option<Terms>, StoreError> {
+        unused()
+    }
+
+    async fn revoke_invite_code(
+        &mut self,
+        _: InviteCodeId,
+        _: Timestamp,
+    ) -> Result<Option<Revoked>, StoreError> {
         unused()
     }
 }

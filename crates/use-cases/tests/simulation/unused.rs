@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use tollgate_billing::{Customer, Interval, PriceId, SubscriptionId};
-use tollgate_identity::Password;
-use tollgate_primitives::{AccountId, PlanKey, Timestamp};
+use tollgate_identity::{InviteCode, Password};
+use tollgate_primitives::{AccountId, InviteCodeId, PlanKey, Timestamp};
 use tollgate_use_cases::ports::{
     AccessClaims, AccessTokenInvalid, AccessTokens, AccountDetail, AccountLookup, AccountPosition,
     AccountSummary, AuditRecord, CallClaim, CustomerAccount, Entropy, EventPosition, EventStatus,
-    EventSummary, JobId, JobRecord, JobState, NoticeId, OpenEvents, OpenReservation, Operations,
-    OverduePage, Page, PasswordHash, Passwords, PasswordsError, ReconcileJob, Reconciliation,
-    StoreError, Turn, TurnEnd, TurnStart, TurnTaken, Verdict,
+    EventSummary, InviteCodeRecord, InviteCodes, JobId, JobRecord, JobState, NoticeId, OpenEvents,
+    OpenReservation, Operations, OverduePage, Page, PasswordHash, Passwords, PasswordsError,
+    ReconcileJob, Reconciliation, StoreError, Turn, TurnEnd, TurnStart, TurnTaken, Verdict,
 };
 use uuid::Uuid;
 
@@ -103,6 +103,20 @@ impl Operations for Unused {
         _: Option<AccountId>,
         _: Option<i64>,
     ) -> Result<Page<AuditRecord>, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl InviteCodes for Unused {
+    async fn invite_codes(
+        &self,
+        _: Option<InviteCodeId>,
+    ) -> Result<Page<InviteCodeRecord>, StoreError> {
+        unused()
+    }
+
+    async fn invite_code(&self, _: &[u8; 32]) -> Result<Option<InviteCode>, StoreError> {
         unused()
     }
 }

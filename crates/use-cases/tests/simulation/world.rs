@@ -13,6 +13,7 @@ use tollgate_billing::{
     change::{Change, Terms},
     purchase::Provider as Ready,
 };
+use tollgate_identity::Admission;
 use tollgate_primitives::{AccountId, EmailAddress, JobKey, PlanKey, Timestamp, UserId};
 use tollgate_use_cases::{
     App, Key, RateLimits, Settings,
@@ -82,6 +83,7 @@ impl Shared {
             entropy: unused.clone(),
             store: shared.clone(),
             operations: unused.clone(),
+            invite_codes: unused.clone(),
             reconciliation: unused.clone(),
             passwords: unused.clone(),
             access_tokens: unused,
@@ -90,7 +92,7 @@ impl Shared {
             mailer: shared,
             key: Key::new(vec![0; 32]).unwrap(),
             settings: Settings {
-                self_serve_enabled: true,
+                admission: Admission::default(),
                 rate_limits: RateLimits::Strict,
                 trial_plan: PlanKey::parse("pro").unwrap(),
                 trial_days: 14,

@@ -2,13 +2,18 @@
 
 use actix_web::{get, web};
 use serde::Serialize;
-use tollgate_use_cases::App;
+use tollgate_use_cases::{App, is_self_serve};
 use utoipa::ToSchema;
 
-use crate::http::PublicConfig;
+use crate::http::{
+    PublicConfig,
+    caller::Anybody,
+    error::{ApiError, ErrorBody},
+};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PublicConfigBody {
+    /// Whether people sign up by themselves; to an internal tester who is signed in, always.
     self_serve_enabled: bool,
     /// The sign-in providers that are configured, by name.
     oauth_providers: Vec<String>,
@@ -16,20 +21,25 @@ pub(crate) struct PublicConfigBody {
     stripe_publishable_key: Option<String>,
 }
 
-/// The public part of the configuration.
+/// The public part of the configuration. A token that is not valid counts as none.
 #[utoipa::path(
     operation_id = "publicConfig",
     tag = "config",
-    responses((status = 200, body = PublicConfigBody))
+    security((), ("access_token" = [])),
+    responses(
+        (status = 200, body = PublicConfigBody),
+        (status = 503, description = "unavailable", body = ErrorBody),
+    )
 )]
 #[get("/config/public")]
 pub(crate) async fn public_config(
     app: web::Data<App>,
     public: web::Data<PublicConfig>,
-) -> web::Json<PublicConfigBody> {
-    web::Json(PublicConfigBody {
-        self_serve_enabled: app.settings.self_serve_enabled,
+    Anybody(caller): Anybody,
+) -> Result<web::Json<PublicConfigBody>, ApiError> {
+    Ok(web::Json(PublicConfigBody {
+        self_serve_enabled: is_self_serve(&app, caller.as_ref()).await?,
         oauth_providers: Vec::new(),
         stripe_publishable_key: public.stripe_publishable_key.clone(),
-    })
+    }))
 }

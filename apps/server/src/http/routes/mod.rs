@@ -9,6 +9,7 @@ mod config;
 mod devices;
 mod email;
 mod gate;
+mod invite_codes;
 mod invoices;
 mod jobs;
 mod judging;
@@ -77,6 +78,9 @@ pub(crate) fn operators(services: &mut ServiceConfig<'_>) {
         .service(complimentary::end)
         .service(suspension::suspend)
         .service(suspension::unsuspend)
+        .service(invite_codes::list)
+        .service(invite_codes::create)
+        .service(invite_codes::revoke)
         .service(audit_log::list);
 }
 

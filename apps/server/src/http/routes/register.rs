@@ -51,7 +51,7 @@ pub(crate) struct RegisteredBody {
     request_body = RegisterBody,
     responses(
         (status = 201, description = "Signed up and in; a mail to prove the address is on its way", body = RegisteredBody),
-        (status = 400, description = "malformed_json · unknown_field · invalid_plan · invite_code_required · invite_code_invalid · invite_invalid_or_expired_or_revoked", body = ErrorBody),
+        (status = 400, description = "malformed_json · unknown_field · invalid_plan · invite_code_required · invite_code_invalid · invite_email_mismatch · invite_invalid_or_expired_or_revoked", body = ErrorBody),
         (status = 409, description = "email_taken", body = ErrorBody),
         (status = 413, description = "body_too_large", body = ErrorBody),
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
