@@ -53,24 +53,58 @@ impl EmailAddress {
 
     /// The mailbox behind the address: what one person can spell in many ways, said in one.
     ///
-    /// Plus tags are dropped everywhere; dots where the provider ignores them; `googlemail.com` is
-    /// `gmail.com`. Used as the key of "one trial per person", never to send to.
+    /// Plus tags are dropped everywhere; at the providers of [`PROVIDERS`] what they ignore, and one of
+    /// their domains stands for all. Used as the key of "one trial per person", never to send to.
     #[must_use]
     pub fn mailbox(&self) -> String {
-        let domain = match self.domain() {
-            "googlemail.com" => "gmail.com",
-            other => other,
-        };
         let untagged = match self.local_part().split_once('+') {
             Some((before, _)) if !before.is_empty() => before,
             _ => self.local_part(),
         };
-        let local = if domain == "gmail.com" {
-            untagged.replace('.', "")
-        } else {
-            untagged.to_owned()
+        let provider = PROVIDERS
+            .iter()
+            .find(|provider| provider.has(self.domain()));
+        let Some(provider) = provider else {
+            return format!("{untagged}@{}", self.domain());
         };
-        format!("{local}@{domain}")
+        let local = untagged.replace(provider.ignored, "");
+        let local = if local.is_empty() { untagged } else { &local };
+        format!("{local}@{}", provider.domain)
+    }
+}
+
+/// A provider at which a mailbox has more spellings than its letters' case and its tags.
+struct Provider {
+    domain: &'static str,
+    /// Lead to the same mailboxes.
+    other_domains: &'static [&'static str],
+    /// What may stand anywhere in a local part and changes nothing.
+    ignored: &'static [char],
+}
+
+/// As each says of itself: <https://support.google.com/mail/answer/7436150>,
+/// <https://proton.me/support/addresses-and-aliases>, <https://support.apple.com/en-us/108788>.
+const PROVIDERS: [Provider; 3] = [
+    Provider {
+        domain: "gmail.com",
+        other_domains: &["googlemail.com"],
+        ignored: &['.'],
+    },
+    Provider {
+        domain: "proton.me",
+        other_domains: &["protonmail.com", "protonmail.ch", "pm.me"],
+        ignored: &['.', '-', '_'],
+    },
+    Provider {
+        domain: "icloud.com",
+        other_domains: &["me.com", "mac.com"],
+        ignored: &[],
+    },
+];
+
+impl Provider {
+    fn has(&self, domain: &str) -> bool {
+        self.domain == domain || self.other_domains.contains(&domain)
     }
 }
 
@@ -179,6 +213,23 @@ mod tests {
             "Ada+y+z@googlemail.com",
         ] {
             assert_eq!(mailbox(alias), "ada@gmail.com");
+        }
+        for alias in [
+            "a.da@proton.me",
+            "a-d_a+x@protonmail.com",
+            "ADA@pm.me",
+            "ada@protonmail.ch",
+        ] {
+            assert_eq!(mailbox(alias), "ada@proton.me");
+        }
+        for alias in ["a.da+x@icloud.com", "a.da@me.com", "a.da@mac.com"] {
+            assert_eq!(mailbox(alias), "a.da@icloud.com");
+        }
+        // Of nothing but what is ignored, all of it counts.
+        assert_eq!(mailbox("-_-@proton.me"), "-_-@proton.me");
+        // Who ignores nothing has two mailboxes here.
+        for other in ["a.da@example.com", "a.da@outlook.com", "a.da@yahoo.com"] {
+            assert_eq!(mailbox(other), other);
         }
         assert_eq!(mailbox("a.da+x@example.com"), "a.da@example.com");
         assert_eq!(mailbox("+x@example.com"), "+x@example.com");
