@@ -1,6 +1,8 @@
 //! How often people may try. The count is by the database's clock; what a test lets pass, it lets pass
 //! there.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use tollgate_testkit::burst;
 
@@ -251,4 +253,29 @@ async fn what_is_counted_names_nobody_and_is_swept_out() {
         sign_in(&world, "203.0.113.9", &email, PASSWORD).await;
     }
     assert!(world.count(counted).await <= 11);
+}
+
+/// And nothing that costs money is asked for them.
+#[tokio::test]
+async fn t58_two_hundred_sign_ups_from_twenty_networks_leave_what_their_budget_is() {
+    let world = strict().await;
+    let asked = world.ask_sandbox("requests").await;
+    let began = Instant::now();
+    let mut signed_up = 0;
+    for nth in 0..200 {
+        let client = format!("203.0.113.{}", nth % 20);
+        let body = registration(&format!("Bot {nth}"));
+        let answer = post(&world, "/auth/register", &client, &body).await;
+        assert!([201, 429].contains(&answer.status), "{answer}");
+        signed_up += i64::from(answer.status == 201);
+    }
+    // Three at once from each, and one in twenty seconds.
+    let budget = 20 * (3 + began.elapsed().as_secs() / 20);
+    assert!(
+        signed_up >= 60 && signed_up.unsigned_abs() <= budget,
+        "{signed_up} of {budget}"
+    );
+    assert_eq!(world.count("SELECT count(*) FROM users").await, signed_up);
+    world.drain().await;
+    assert_eq!(world.ask_sandbox("requests").await, asked);
 }

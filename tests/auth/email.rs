@@ -198,3 +198,21 @@ async fn f25_a_link_that_would_be_dead_on_arrival_is_not_sent() {
     world.drain().await;
     assert_eq!(world.mails_to(&ada.email).len(), 1);
 }
+
+/// Whoever opens it: it is the link's person whose address is proven, and nobody is signed in by it.
+#[tokio::test]
+async fn t23_a_link_opened_by_somebody_else_proves_its_own_persons_address() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let bob = world.person("Bob").await;
+    world.drain().await;
+    let token = world.mailed_token(&ada, PAGE);
+    let sessions = "SELECT count(*) FROM auth_sessions";
+    let before = world.count(sessions).await;
+    let call = world.post("/auth/email/verify").by(&bob);
+    let answer = call.json(&json!({ "token": token })).send().await;
+    assert_eq!(answer.ok(200), json!({ "already_verified": false }));
+    assert!(is_verified(&world, &ada).await);
+    assert!(!is_verified(&world, &bob).await);
+    assert_eq!(world.count(sessions).await, before);
+}

@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tollgate_testkit::burst;
 
-use crate::world::{Answer, HOUR, PASSWORD, Person, SECOND, Setup, World, just_under, raw_post};
+use crate::world::{
+    Answer, HOUR, PASSWORD, Person, SECOND, Setup, World, just_under, raw_post, registration,
+};
 
 const NEW: &str = "quiet-harbour-92-moss";
 const PAGE: &str = "reset-password";
@@ -330,4 +332,235 @@ async fn t06_a_mail_server_that_is_down_tells_nobody_who_is_known() {
     let unknown = forgot(&world, "nobody@example.com").await;
     assert_eq!(known.to_string(), unknown.to_string());
     known.ok(200);
+}
+
+/// Each is compared as it was typed: none turns into the address that it looks like.
+#[tokio::test]
+async fn t16_a_look_alike_of_an_address_gets_no_mail() {
+    let world = World::start().await;
+    let mike = world.person("Mike Kessler").await;
+    world.drain().await;
+    let look_alikes = [
+        ('k', "\u{212a}"),
+        ('k', "\u{ff4b}"),
+        ('k', "\u{43a}"),
+        ('k', "\u{1d424}"),
+        ('k', "\u{3ba}"),
+        ('i', "\u{131}"),
+        ('i', "\u{130}"),
+        ('i', "\u{ff49}"),
+        ('i', "\u{456}"),
+        ('i', "\u{2170}"),
+        ('m', "\u{ff4d}"),
+        ('m', "\u{217f}"),
+        ('m', "\u{43c}"),
+        ('e', "\u{435}"),
+        ('e', "\u{ff45}"),
+        ('e', "\u{212f}"),
+        ('e', "e\u{301}"),
+        ('s', "\u{17f}"),
+        ('s', "\u{ff53}"),
+        ('s', "\u{455}"),
+        ('l', "\u{217c}"),
+        ('l', "\u{2113}"),
+        ('@', "\u{ff20}"),
+        ('.', "\u{3002}"),
+        ('x', "\u{445}"),
+    ];
+    assert_eq!(look_alikes.len(), 25);
+    for (letter, look_alike) in look_alikes {
+        let typed = mike.email.replacen(letter, look_alike, 1);
+        assert_ne!(typed, mike.email);
+        let answer = forgot(&world, &typed).await;
+        assert_eq!(
+            answer.refusal(),
+            (422, "validation_failed".to_owned()),
+            "{typed}"
+        );
+    }
+    world.drain().await;
+    assert_eq!(world.mailbox.messages().len(), 1);
+}
+
+/// A scanner opens it first.
+#[tokio::test]
+async fn t20_looking_at_a_reset_link_changes_nothing() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let token = asked(&world, &ada).await;
+    let before = world.rows().await;
+    let path = format!("/api/v1/auth/password/reset?token={token}");
+    for agent in [
+        "Barracuda",
+        "Safe Links",
+        "Mimecast",
+        "Slackbot-LinkExpanding",
+        "curl",
+    ] {
+        for method in [Method::GET, Method::HEAD, Method::GET, Method::HEAD] {
+            let call = world.call(0, method, &path).header("user-agent", agent);
+            assert_eq!(call.send().await.status, 405);
+        }
+    }
+    assert_eq!(world.rows().await, before);
+    reset(&world, &token, NEW).await.ok(204);
+    sign_in(&world, &ada.email, NEW).await.ok(200);
+}
+
+/// Every secret that is handed out, at every door but its own.
+#[tokio::test]
+async fn t18_no_secret_is_good_for_anothers_purpose() {
+    let world = World::start().await;
+    let olga = world.operator().await;
+    let ada = world.person("Ada").await;
+    let token = asked(&world, &ada).await;
+    let proof = world.mailed_token(&ada, "verify-email");
+    let call = world.admin(&olga, Method::POST, "/invites");
+    let code = call.json(&json!({ "assigned_plan": "pro" })).send().await;
+    let code = code.ok(201)["code"].as_str().unwrap().to_owned();
+    let sessions = world.get("/auth/sessions").by(&ada).send().await.ok(200);
+    let session = sessions[0]["id"].as_str().unwrap().to_owned();
+    let secrets = [
+        ("verify", proof),
+        ("reset", token),
+        ("refresh", ada.refresh.clone()),
+        ("access", ada.access.clone()),
+        ("code", code),
+        ("none", session),
+        ("none", ada.id.clone()),
+    ];
+    let doors = ["verify", "reset", "refresh", "access", "code"];
+    let before = world.rows().await;
+    let mut pairs = 0;
+    for (purpose, secret) in &secrets {
+        for door in doors.iter().filter(|door| *door != purpose) {
+            let answer = match *door {
+                "verify" => {
+                    let body = json!({ "token": secret });
+                    world.post("/auth/email/verify").json(&body).send().await
+                }
+                "reset" => reset(&world, secret, NEW).await,
+                "refresh" => world.post("/auth/refresh").bearer(secret).send().await,
+                "access" => world.get("/auth/me").bearer(secret).send().await,
+                _ => {
+                    let mut body = registration("Eve");
+                    body["invite_code"] = json!(secret);
+                    world.post("/auth/register").json(&body).send().await
+                }
+            };
+            let expected = match *door {
+                "verify" | "reset" => (400, "token_invalid_or_expired"),
+                "refresh" => (401, "token_revoked"),
+                "access" => (401, "token_invalid"),
+                _ => (400, "invite_code_invalid"),
+            };
+            let (status, code) = answer.refusal();
+            assert_eq!((status, code.as_str()), expected, "{purpose} as {door}");
+            pairs += 1;
+        }
+    }
+    assert_eq!(pairs, 30);
+    assert_eq!(world.rows().await, before);
+    world.get("/auth/me").by(&ada).send().await.ok(200);
+}
+
+/// Wrong passwords and resets, of whoever they are here or were.
+#[tokio::test]
+async fn t04_whatever_somebody_is_here_a_stranger_sees_nobody() {
+    let world = World::start().await;
+    let face = |answer: Answer| {
+        let mut names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        (answer.status, names, answer.text)
+    };
+    for name in [
+        "Unverified",
+        "Active",
+        "Suspended",
+        "Deleted",
+        "Passwordless",
+    ] {
+        world.person(name).await;
+    }
+    world
+        .execute(
+            "UPDATE users SET email_verified_at = created_at WHERE name = 'Active';
+             UPDATE accounts SET suspended_at = created_at WHERE name = 'Suspended';
+             UPDATE users SET password_hash = NULL WHERE name = 'Passwordless';
+             DELETE FROM accounts WHERE name = 'Deleted';
+             DELETE FROM users WHERE name = 'Deleted'",
+        )
+        .await;
+    let wrong = face(sign_in(&world, "nobody@example.com", "wrong-otter-47-lamp").await);
+    let asked = face(forgot(&world, "nobody@example.com").await);
+    assert_eq!((wrong.0, asked.0), (401, 200));
+    for name in ["unverified", "active", "suspended", "deleted"] {
+        let email = format!("{name}@example.com");
+        let answer = sign_in(&world, &email, "wrong-otter-47-lamp").await;
+        assert_eq!(face(answer), wrong, "{name}");
+    }
+    for name in [
+        "unverified",
+        "active",
+        "suspended",
+        "deleted",
+        "passwordless",
+    ] {
+        let email = format!("{name}@example.com");
+        assert_eq!(face(forgot(&world, &email).await), asked, "{name}");
+    }
+}
+
+/// Nobody looks at it: the body is refused by what it says of its length.
+#[tokio::test]
+async fn t10_a_password_of_a_megabyte_is_refused_unread() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.drain().await;
+    let before = world.rows().await;
+    let long = "x".repeat(1 << 20);
+    for (path, body) in [
+        (
+            "/auth/register",
+            json!({ "email": "eve@example.com", "name": "Eve", "password": long }),
+        ),
+        (
+            "/auth/login/json",
+            json!({ "email": ada.email, "password": long }),
+        ),
+        (
+            "/auth/password/reset",
+            json!({ "token": "none", "new_password": long }),
+        ),
+        (
+            "/auth/password/change",
+            json!({ "current_password": long, "new_password": NEW }),
+        ),
+    ] {
+        let answer = world.post(path).by(&ada).json(&body).send().await;
+        assert_eq!(
+            answer.refusal(),
+            (413, "body_too_large".to_owned()),
+            "{path}"
+        );
+    }
+    let form = [
+        ("username", ada.email.as_str()),
+        ("password", long.as_str()),
+    ];
+    let answer = world.post("/auth/login").form(&form).send().await;
+    assert_eq!(answer.refusal(), (413, "body_too_large".to_owned()));
+    assert_eq!(world.rows().await, before);
+}
+
+/// It would take hours to compute.
+#[tokio::test]
+async fn t11_a_stored_hash_of_absurd_cost_is_wrong_at_once() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world
+        .execute("UPDATE users SET password_hash = replace(password_hash, '$04$', '$31$')")
+        .await;
+    let answer = sign_in(&world, &ada.email, PASSWORD).await;
+    assert_eq!(answer.refusal(), (401, "invalid_credentials".to_owned()));
 }

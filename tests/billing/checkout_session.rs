@@ -734,3 +734,34 @@ async fn an_answer_of_stripe_that_cannot_be_read_is_no_answer() {
     assert!((502..=503).contains(&status), "{portal}");
     assert!(code.starts_with("payment_provider_"), "{portal}");
 }
+
+/// Whoever signs up with its address, before it is proven or after.
+#[tokio::test]
+async fn t56_a_customer_of_the_same_address_at_stripe_stays_somebody_elses() {
+    let world = World::start().await;
+    let address = [("email", "ada@example.com")];
+    let theirs = world.stripe(Method::POST, "customers", &address).await;
+    let ada = world.person("Ada").await;
+    world.verify(&ada).await;
+    world.buy(&ada, "starter").await;
+    let ours: String = sqlx::query_scalar("SELECT stripe_customer_id FROM accounts")
+        .fetch_one(world.database.pool())
+        .await
+        .unwrap();
+    assert_ne!(theirs["id"], ours.as_str());
+    let requests = world.ask_sandbox("requests").await;
+    let is_search = |request: &&Value| {
+        let path = request["path"].as_str().unwrap();
+        request["method"] == "GET"
+            && (path == "/v1/customers" || path.starts_with("/v1/customers/search"))
+    };
+    assert_eq!(
+        requests
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(is_search)
+            .count(),
+        0
+    );
+}

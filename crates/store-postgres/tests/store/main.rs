@@ -6,6 +6,7 @@
 mod catalog;
 mod changes;
 mod inbox;
+mod invite_codes;
 mod kept;
 mod people;
 mod plans;
