@@ -123,7 +123,7 @@ fn send(order: &Order, requests: &[&[u8]]) -> anyhow::Result<Measured> {
     clippy::cast_precision_loss,
     reason = "nobody counts to 2^52 in seconds"
 )]
-fn measured(runs: Vec<(Duration, Vec<Duration>)>) -> Option<Measured> {
+pub(crate) fn measured(runs: Vec<(Duration, Vec<Duration>)>) -> Option<Measured> {
     let took = runs.iter().map(|(took, _)| *took).max()?;
     let mut latencies: Vec<_> = runs
         .into_iter()
@@ -158,14 +158,26 @@ impl Connection {
     }
 
     /// The body of the answer, where it is JSON.
-    pub(crate) fn ask(&mut self, request: &str) -> anyhow::Result<serde_json::Value> {
-        self.exchange(request.as_bytes())?;
+    pub(crate) fn ask(&mut self, request: &[u8]) -> anyhow::Result<serde_json::Value> {
+        self.exchange(request)?;
         let answer = str::from_utf8(&self.answer)?;
         let (_, body) = answer.split_once("\r\n\r\n").context("no body")?;
         serde_json::from_str(body).context("reading an answer")
     }
 
-    fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
+    /// Fails on any answer that is not 2xx.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
+        let status = self.send(request)?;
+        ensure!(
+            (200..300).contains(&status),
+            "answered {}",
+            String::from_utf8_lossy(&self.answer)
+        );
+        Ok(())
+    }
+
+    /// The status of the answer.
+    pub(crate) fn send(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         self.stream.write_all(request)?;
         self.answer.clear();
         loop {
@@ -173,12 +185,7 @@ impl Connection {
             ensure!(count > 0, "the server closed the connection");
             self.answer.extend(self.chunk.iter().take(count));
             if let Some(status) = status_of_whole(&self.answer)? {
-                ensure!(
-                    (200..300).contains(&status),
-                    "answered {}",
-                    String::from_utf8_lossy(&self.answer)
-                );
-                return Ok(());
+                return Ok(status);
             }
         }
     }

@@ -5,9 +5,11 @@ mod baseline;
 mod case;
 mod database;
 mod deliveries;
+mod identity;
 mod load;
 mod memory;
 mod report;
+mod server;
 mod storm;
 mod subject;
 
@@ -51,6 +53,8 @@ struct Options {
 enum Command {
     /// Deliver ten thousand events in no order, a fifth of them twice, until all that follows is done
     Storm(storm::Options),
+    /// Sign people in: how many, in a storm, and whether the time tells who is known
+    Identity(identity::Options),
     /// Send the requests on standard input, as the benchmark tells a child process of its own
     #[command(hide = true)]
     Load(Order),
@@ -66,6 +70,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::Storm(storm)) => {
             log(&options.log)?;
             let report = storm::measure(storm)?;
+            (report.to_string(), report.passed())
+        }
+        Some(Command::Identity(identity)) => {
+            log(&options.log)?;
+            let report = identity::measure(identity)?;
             (report.to_string(), report.passed())
         }
         None => {

@@ -260,10 +260,11 @@ impl Stripe {
 
     fn order(&mut self, path: &str, media_type: &str, body: &str) -> anyhow::Result<Value> {
         let length = body.len();
-        self.0.ask(&format!(
+        let request = format!(
             "POST {path} HTTP/1.1\r\nhost: stripe\r\nauthorization: Bearer {KEY}\r\n\
              content-type: {media_type}\r\ncontent-length: {length}\r\n\r\n{body}"
-        ))
+        );
+        self.0.ask(request.as_bytes())
     }
 
     fn post(&mut self, path: &str, form: &str) -> anyhow::Result<Value> {
@@ -277,9 +278,9 @@ impl Stripe {
     }
 
     fn get(&mut self, path: &str) -> anyhow::Result<Value> {
-        self.0.ask(&format!(
-            "GET {path} HTTP/1.1\r\nhost: stripe\r\nauthorization: Bearer {KEY}\r\n\r\n"
-        ))
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: stripe\r\nauthorization: Bearer {KEY}\r\n\r\n");
+        self.0.ask(request.as_bytes())
     }
 
     /// Every object of a list.
