@@ -94,6 +94,26 @@ fn bodies() -> Vec<(&'static str, Value)> {
             json!({ "plan": "pro" }),
         ),
         ("/api/v1/subscriptions", monthly("pro", 1)),
+        (
+            "/api/v1/accounts/me/invites",
+            json!({ "email": "guest@example.com", "role": "viewer" }),
+        ),
+        (
+            "/api/v1/accounts/me/invites/bulk",
+            json!({ "invites": [{ "email": "guest@example.com", "role": "viewer" }] }),
+        ),
+        (
+            "/api/v1/accounts/me/members/{id}",
+            json!({ "role": "viewer" }),
+        ),
+        (
+            "/api/v1/accounts/me/transfer-ownership",
+            json!({ "user_id": Uuid::nil() }),
+        ),
+        (
+            "/api/v1/users/me/current-account",
+            json!({ "account_id": Uuid::nil() }),
+        ),
     ]
 }
 
@@ -105,10 +125,14 @@ async fn refused(
     body: impl Into<String>,
 ) -> String {
     let mut routes = ROUTES.iter();
-    let route = routes.find(|route| route.path == path).unwrap();
+    let takes_body = |route: &&Route| matches!(route.method, "POST" | "PATCH" | "PUT");
+    let route = routes
+        .find(|route| route.path == path && takes_body(route))
+        .unwrap();
     let path = path.replace("{id}", &Uuid::nil().to_string());
     let url = format!("{}{path}", port(world, route));
-    let call = world.fetch(Method::POST, &url).by(ada);
+    let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+    let call = world.fetch(method, &url).by(ada);
     let (status, code) = call.body(media_type, body.into()).send().await.refusal();
     format!("{status} {code}")
 }
@@ -176,7 +200,8 @@ async fn t57_json_that_is_not_what_was_asked_for_is_refused() {
             "422 validation_failed",
             "{path}"
         );
-        for unknown in PRIVILEGED {
+        let is_unknown = |name: &&str| fine.get(*name).is_none();
+        for unknown in PRIVILEGED.into_iter().filter(is_unknown) {
             let said = refused(&world, &ada, path, JSON, with(unknown, json!(true))).await;
             assert_eq!(said, "400 unknown_field", "{path} {unknown}");
         }
@@ -412,7 +437,7 @@ async fn t33_a_token_that_is_not_ours_opens_nothing() {
     let before = world.rows().await;
     for route in ROUTES
         .iter()
-        .filter(|route| matches!(route.who, Who::User | Who::Admin | Who::Super))
+        .filter(|route| matches!(route.who, Who::User | Who::Admin | Who::Owner | Who::Super))
     {
         for (what, token) in forged(&world, &ada) {
             let method = Method::from_bytes(route.method.as_bytes()).unwrap();

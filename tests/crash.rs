@@ -154,6 +154,157 @@ async fn a_killed_registration_is_whole_or_has_not_happened() {
     }
 }
 
+impl Scene {
+    async fn post(
+        &self,
+        program: &Program,
+        path: &str,
+        by: &str,
+        body: Value,
+    ) -> Option<(u16, Value)> {
+        let request = self.http.post(program.url(path)).bearer_auth(by);
+        let response = request.json(&body).send().await.ok()?;
+        Some((response.status().as_u16(), response.json().await.ok()?))
+    }
+
+    /// Somebody who may invite many.
+    async fn has_inviter(&self, program: &Program) -> String {
+        let (_, ada) = self.register(program, "ada").await.unwrap();
+        sqlx::raw_sql(
+            "INSERT INTO account_limit_overrides SELECT id, 'max_users', 900 FROM accounts",
+        )
+        .execute(self.database.pool())
+        .await
+        .unwrap();
+        ada["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// An invitation of `email` whose code is what it says.
+    async fn has_invited(&self, email: &str, code: &str) {
+        sqlx::query(
+            "INSERT INTO account_invites
+                 (account_id, id, invited_by, email, role, code_id, code_hash, created_at, expires_at)
+             SELECT account_id, gen_random_uuid(), user_id, $1, 'viewer', gen_random_uuid(),
+                 sha256($2::text::bytea), now(), now() + interval '1 day'
+             FROM memberships JOIN users ON users.id = user_id AND users.email = 'ada@example.com'",
+        )
+        .bind(email)
+        .bind(code)
+        .execute(self.database.pool())
+        .await
+        .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_list_of_invitations_takes_as_many_round_trips_as_a_short_one() {
+    let scene = Scene::open().await;
+    let program = scene.start_program();
+    let ada = scene.has_inviter(&program).await;
+    let mut counted = Vec::new();
+    for (from, n) in [(0, 1), (100, 1), (200, 50)] {
+        let one = |nth| json!({ "email": format!("p{nth}@example.com"), "role": "viewer" });
+        let invites: Value = (from..from + n).map(one).collect();
+        let body = json!({ "invites": invites });
+        let before = scene.proxy.passed();
+        let path = "/accounts/me/invites/bulk";
+        let (status, said) = scene.post(&program, path, &ada, body).await.unwrap();
+        assert_eq!((status, &said["failed"]), (201, &json!([])));
+        counted.push(scene.proxy.passed() - before);
+    }
+    // The first finds the catalog not yet kept.
+    assert_eq!(counted[1], counted[2], "{counted:?}");
+    assert!((8..20).contains(&counted[2]), "{counted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f01_a_killed_acceptance_is_whole_or_has_not_happened() {
+    let scene = Scene::open().await;
+    let program = scene.start_program();
+    scene.has_inviter(&program).await;
+    let (_, bob) = scene.register(&program, "bob").await.unwrap();
+    let bob = bob["access_token"].as_str().unwrap().to_owned();
+    sqlx::raw_sql("UPDATE users SET email_verified_at = now()")
+        .execute(scene.database.pool())
+        .await
+        .unwrap();
+    let memberships = async || -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM memberships m JOIN users u ON u.id = m.user_id
+             WHERE u.email = 'bob@example.com' AND m.role <> 'owner'",
+        )
+        .fetch_one(scene.database.pool())
+        .await
+        .unwrap()
+    };
+    for point in [Point::Before, Point::After] {
+        let (mut killed, mut committed) = (0, 0);
+        for nth in 1..MANY {
+            let place = format!("{point:?} statement {nth}");
+            let code = place.replace(' ', "-");
+            scene.leaves("bob@example.com").await;
+            scene.has_invited("bob@example.com", &code).await;
+            let program = scene.start_program();
+            let before = memberships().await;
+            let path = format!("/accounts/invites/{code}/accept");
+            scene.proxy.at_statement(point, nth, program.killer());
+            if let Some((status, said)) = scene.post(&program, &path, &bob, json!({})).await {
+                assert_eq!(status, 200, "{place}: {said}");
+                scene.proxy.stand_down();
+                break;
+            }
+            killed += 1;
+            scene.left_behind().await;
+            let joined = memberships().await - before;
+            assert!((0..=1).contains(&joined), "{place}: {joined}");
+            assert_eq!(scene.accepted(&code).await, joined, "{place}");
+            committed += joined;
+            let again = scene.start_program();
+            let (status, said) = scene.post(&again, &path, &bob, json!({})).await.unwrap();
+            assert_eq!(
+                status,
+                if joined == 0 { 200 } else { 404 },
+                "{place}: {said}"
+            );
+            assert_eq!(memberships().await - before, 1, "{place}");
+            assert_eq!(scene.accepted(&code).await, 1, "{place}");
+        }
+        assert!((6..MANY - 1).contains(&killed), "{killed} statements");
+        assert_eq!(
+            committed,
+            i64::from(point == Point::After),
+            "the commit comes last"
+        );
+    }
+}
+
+impl Scene {
+    /// Takes everybody with this address out of the accounts of others.
+    async fn leaves(&self, email: &str) {
+        sqlx::query(
+            "DELETE FROM memberships m USING users u
+             WHERE u.id = m.user_id AND u.email = $1 AND m.role <> 'owner'",
+        )
+        .bind(email)
+        .execute(self.database.pool())
+        .await
+        .unwrap();
+    }
+
+    /// How many rows of the trail tell of the invitation with this code, which is also marked as used.
+    async fn accepted(&self, code: &str) -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM account_invites i JOIN audit_log a
+                 ON a.action = 'invite_accepted' AND a.detail ->> 'invite' = i.id::text
+             WHERE i.code_hash = sha256($1::text::bytea) AND i.accepted_at IS NOT NULL",
+        )
+        .bind(code)
+        .fetch_one(self.database.pool())
+        .await
+        .unwrap()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_webhook_is_applied_or_has_not_arrived() {
     let scene = Scene::open().await;

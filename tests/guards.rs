@@ -29,6 +29,13 @@ fn body_of(route: &Route) -> Option<Value> {
         "/api/v1/billing/change-plan" | "/api/v1/billing/change-plan/preview" => {
             Some(json!({ "plan": "pro" }))
         }
+        "/api/v1/accounts/me/invites" if route.method == "POST" => Some(guest("guest")),
+        "/api/v1/accounts/me/invites/bulk" => Some(json!({ "invites": [guest("guests")] })),
+        "/api/v1/accounts/me/members/{id}" if route.method == "PATCH" => {
+            Some(json!({ "role": "viewer" }))
+        }
+        "/api/v1/accounts/me/transfer-ownership" => Some(json!({ "user_id": Uuid::nil() })),
+        "/api/v1/users/me/current-account" => Some(json!({ "account_id": Uuid::nil() })),
         "/api/v1/webhooks/stripe" => Some(json!({
             "id": "evt_1", "type": "product.created", "created": 1, "livemode": false,
         })),
@@ -44,13 +51,20 @@ fn body_of(route: &Route) -> Option<Value> {
     }
 }
 
+fn guest(name: &str) -> Value {
+    json!({ "email": format!("{name}@example.com"), "role": "viewer" })
+}
+
 async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
     let method = Method::from_bytes(route.method.as_bytes()).unwrap();
     let port = match route.port() {
         Port::Public => world.url(0),
         Port::Operator => world.ops_url(0),
     };
-    let path = route.path.replace("{id}", &Uuid::nil().to_string());
+    let path = route
+        .path
+        .replace("{id}", &Uuid::nil().to_string())
+        .replace("{code}", "none");
     let mut call = world.fetch(method, &format!("{port}{path}"));
     if route.path == "/api/v1/auth/login" {
         call = call.form(&[("username", "ada@example.com"), ("password", PASSWORD)]);
@@ -64,7 +78,9 @@ async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
     if let Some(person) = person {
         call = match route.who {
             Who::RefreshToken => call.bearer(&person.refresh),
-            Who::Public | Who::User | Who::Admin | Who::Signature | Who::Super => call.by(person),
+            Who::Public | Who::User | Who::Admin | Who::Owner | Who::Signature | Who::Super => {
+                call.by(person)
+            }
         };
     }
     call.send().await
@@ -86,7 +102,16 @@ fn every_route() -> impl Iterator<Item = &'static Route> {
 fn passing(route: &Route) -> &'static str {
     match route.path {
         "/api/v1/auth/password/reset" | "/api/v1/auth/email/verify" => "token_invalid_or_expired",
-        "/api/v1/auth/sessions/{id}" | "/api/v1/subscriptions/complete/{id}" => "not_found",
+        "/api/v1/auth/sessions/{id}"
+        | "/api/v1/subscriptions/complete/{id}"
+        | "/api/v1/users/me/current-account"
+        | "/api/v1/accounts/me/members/{id}"
+        | "/api/v1/accounts/me/transfer-ownership"
+        | "/api/v1/accounts/me/invites/{id}"
+        | "/api/v1/accounts/me/invites/{id}/resend" => "not_found",
+        "/api/v1/accounts/invites/{code}/lookup" | "/api/v1/accounts/invites/{code}/accept" => {
+            "invite_invalid_or_expired_or_revoked"
+        }
         _ => "answered",
     }
 }
@@ -107,7 +132,9 @@ async fn nobody_gets_in_without_a_token() {
         let answer = ask(&world, route, None).await;
         let expected = match route.who {
             Who::Public | Who::Signature => passing(route),
-            Who::User | Who::Admin | Who::RefreshToken | Who::Super => "not_authenticated",
+            Who::User | Who::Admin | Who::Owner | Who::RefreshToken | Who::Super => {
+                "not_authenticated"
+            }
         };
         assert_eq!(said(&answer), expected, "{} {}", route.method, route.path);
     }

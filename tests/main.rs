@@ -9,6 +9,7 @@
 
 mod world;
 
+mod accounts;
 mod admin;
 mod auth;
 mod bad_input;

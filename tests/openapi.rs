@@ -51,7 +51,7 @@ fn every_operation_says_which_token_it_takes() {
             .and_then(|scheme| scheme.keys().next());
         let expected = match route.who {
             Who::Public | Who::Signature => None,
-            Who::User | Who::Admin | Who::Super => Some("access_token"),
+            Who::User | Who::Admin | Who::Owner | Who::Super => Some("access_token"),
             Who::RefreshToken => Some("refresh_token"),
         };
         assert_eq!(

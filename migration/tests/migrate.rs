@@ -267,3 +267,53 @@ async fn an_invite_code_ends_once_and_holds_what_it_may() {
             .unwrap();
     assert_eq!(kept, (2, 1));
 }
+
+#[tokio::test]
+async fn one_invitation_is_open_for_an_address_and_none_is_half_of_anything() {
+    let mut connection = migrated("invites").await;
+    sqlx::raw_sql(TWO_OWNERS)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let insert = "INSERT INTO account_invites
+            (account_id, id, invited_by, email, role, code_id, code_hash, created_at, expires_at)
+        SELECT '00000000-0000-0000-0000-00000000000a', gen_random_uuid(),
+            '00000000-0000-0000-0000-000000000001', 'cleo@example.com', 'viewer', gen_random_uuid(),
+            sha256(gen_random_uuid()::text::bytea), now(), now() + interval '1 day'";
+    connection.execute(insert).await.unwrap();
+    for (sql, rule) in [
+        (insert, "open_key"),
+        (
+            "UPDATE account_invites SET email = 'Cleo@example.com'",
+            "email_canonical",
+        ),
+        (
+            "UPDATE account_invites SET email = ' cleo@example.com'",
+            "email_canonical",
+        ),
+        ("UPDATE account_invites SET role = 'owner'", "role"),
+        (
+            "UPDATE account_invites SET code_hash = 'short'",
+            "code_length",
+        ),
+        (
+            "UPDATE account_invites SET resend_count = 6",
+            "resend_count",
+        ),
+        ("UPDATE account_invites SET expires_at = created_at", "ends"),
+        (
+            "UPDATE account_invites SET accepted_at = now()",
+            "accepted_whole",
+        ),
+        (
+            "UPDATE account_invites SET accepted_at = now(), accepted_by = id, revoked_at = now()",
+            "ended_once",
+        ),
+    ] {
+        let refused = refused_by(&mut connection, sql).await;
+        assert_eq!(refused, Some(format!("account_invites_{rule}")), "{sql}");
+    }
+    let end = "UPDATE account_invites SET revoked_at = now()";
+    connection.execute(end).await.unwrap();
+    connection.execute(insert).await.unwrap();
+}

@@ -2,8 +2,11 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tollgate_primitives::{AccountId, SessionId, UserId};
+use tollgate_use_cases::ports::AccessClaims;
+use uuid::Uuid;
 
-use super::{Answer, World};
+use super::{Answer, MINUTE, World};
 
 pub(crate) const PASSWORD: &str = "violet-otter-47-lamp";
 
@@ -15,6 +18,20 @@ pub(crate) struct Person {
     pub(crate) account: String,
     pub(crate) access: String,
     pub(crate) refresh: String,
+}
+
+impl Person {
+    /// Whom the answer to a registration shows.
+    pub(crate) fn of(user: &Value) -> Self {
+        let text = |key: &str| user[key].as_str().unwrap().to_owned();
+        Self {
+            email: text("email"),
+            id: text("id"),
+            account: text("account_id"),
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        }
+    }
 }
 
 pub(crate) fn registration(name: &str) -> Value {
@@ -29,15 +46,80 @@ impl World {
     /// Signs up `name@example.com`.
     pub(crate) async fn person(&self, name: &str) -> Person {
         let body = registration(name);
-        let user = self.post("/auth/register").json(&body).send().await.ok(201);
-        let text = |key: &str| user[key].as_str().unwrap().to_owned();
-        Person {
-            email: text("email"),
-            id: text("id"),
-            account: text("account_id"),
-            access: text("access_token"),
-            refresh: text("refresh_token"),
-        }
+        Person::of(&self.post("/auth/register").json(&body).send().await.ok(201))
+    }
+
+    /// Signs up `name@example.com` with an address that is proven and a plan that is bought with as many
+    /// seats.
+    pub(crate) async fn owner(&self, name: &str, seats: u32) -> Person {
+        let owner = self.person(name).await;
+        self.verify(&owner).await;
+        let choice = monthly("pro", seats);
+        let answer = self.open_checkout(&owner, &choice).await.ok(200);
+        let page = answer["url"].as_str().unwrap();
+        let card = [("card", "4242424242424242")];
+        let paid = self.fetch(Method::POST, page).form(&card).send().await;
+        assert_eq!(paid.status, 303, "{paid}");
+        self.drain().await;
+        owner
+    }
+
+    pub(crate) async fn invite(&self, by: &Person, name: &str, role: &str) -> Answer {
+        let email = format!("{}@example.com", name.to_lowercase());
+        let body = json!({ "email": email, "role": role });
+        let call = self.post("/accounts/me/invites");
+        call.by(by).json(&body).send().await
+    }
+
+    /// Invites `name@example.com`; the code that they are mailed.
+    pub(crate) async fn invited(&self, by: &Person, name: &str, role: &str) -> String {
+        self.invite(by, name, role).await.ok(201);
+        self.drain().await;
+        self.mailed_code(name)
+    }
+
+    /// The code in the newest invitation to `name@example.com`.
+    pub(crate) fn mailed_code(&self, name: &str) -> String {
+        let email = format!("{}@example.com", name.to_lowercase());
+        let link = "http://app.test/accept-invite?code=";
+        let mails = self.mailbox.messages_to(&email);
+        let found = mails.iter().find_map(|mail| {
+            let (_, rest) = mail.text.split_once(link)?;
+            rest.split_whitespace().next()
+        });
+        found
+            .unwrap_or_else(|| panic!("no invitation of {name}"))
+            .to_owned()
+    }
+
+    /// Signs up `name@example.com` with the code of an invitation.
+    pub(crate) async fn join(&self, name: &str, code: &str) -> Answer {
+        let mut body = registration(name);
+        body["account_invite_code"] = json!(code);
+        self.post("/auth/register").json(&body).send().await
+    }
+
+    /// Invites somebody new, who comes.
+    pub(crate) async fn member(&self, by: &Person, name: &str, role: &str) -> Person {
+        let code = self.invited(by, name, role).await;
+        Person::of(&self.join(name, &code).await.ok(201))
+    }
+
+    pub(crate) async fn accept(&self, by: &Person, code: &str) -> Answer {
+        let path = format!("/accounts/invites/{code}/accept");
+        self.post(&path).by(by).send().await
+    }
+
+    /// The `authorization` of a person in a session and an account.
+    pub(crate) fn bearer(&self, (user, session, account): (Uuid, Uuid, Uuid)) -> String {
+        let claims = AccessClaims {
+            user: UserId::from_uuid(user),
+            session: SessionId::from_uuid(session),
+            account: AccountId::from_uuid(account),
+            issued_at: self.now(),
+            expires_at: self.now().saturating_add(MINUTE),
+        };
+        format!("Bearer {}", self.app().access_tokens.issue(&claims))
     }
 
     /// Signs up an operator of the platform.

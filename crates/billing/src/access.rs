@@ -302,6 +302,26 @@ pub fn wire_status(standing: &Standing, now: Timestamp) -> Option<Status> {
     })
 }
 
+/// The seats that are paid for, or will be once a bought trial is over; `None` where seats are not what
+/// gives the access that the account has.
+#[must_use]
+pub fn bought_seats(standing: &Standing, now: Timestamp, policy: Policy) -> Option<u32> {
+    match access(standing, now, policy) {
+        Access::Full {
+            basis: Basis::Paid | Basis::Grace | Basis::Trial,
+            ..
+        } => {}
+        Access::Full { .. } | Access::ReadOnly { .. } | Access::Free | Access::Locked(_) => {
+            return None;
+        }
+    }
+    let subscription = standing.subscription.as_ref()?;
+    let bought = subscription
+        .bought()
+        .filter(|_| subscription.reverse().is_none());
+    bought.map(|bought| bought.seats)
+}
+
 /// Whether the account is revenue: another question than access, and never its answer.
 ///
 /// A paid plan with a live provider subscription behind it, neither complimentary nor trialing, whose

@@ -16,8 +16,8 @@ mod subscription;
 mod transition;
 
 pub use access::{
-    Access, AfterEnd, Basis, Locked, Policy, Standing, Status, StatusInvalid, access, is_paid,
-    next_deadline, wire_status,
+    Access, AfterEnd, Basis, Locked, Policy, Standing, Status, StatusInvalid, access, bought_seats,
+    is_paid, next_deadline, wire_status,
 };
 pub use complimentary::{Complimentary, GrantRefused};
 pub use drift::{Drift, drift};

@@ -34,6 +34,9 @@ pub const PASSWORD: Limit = Limit {
 /// Resets asked for from one network.
 pub const FORGOT: Limit = Limit::of("forgot", 10, MINUTE);
 
+/// Codes of invitations looked up from one network.
+pub const INVITE_LOOKUP: Limit = Limit::of("invite_lookup", 30, MINUTE);
+
 /// Mails that anybody can have sent to one mailbox, within an hour and within a day.
 pub const MAILS: [Limit; 2] = [
     Limit::of("mails_hour", 3, HOUR),

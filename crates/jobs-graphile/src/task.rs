@@ -61,6 +61,9 @@ tasks! {
     MailPasswordChanged = "mail_password_changed",
     MailPaymentFailed = "mail_payment_failed",
     MailTrialEnding = "mail_trial_ending",
+    MailInvite = "mail_invite",
+    MailInviteExpiring = "mail_invite_expiring",
+    MailOwnershipTransferred = "mail_ownership_transferred",
     RetryEvent = "retry_event",
     ReadSubscription = "read_subscription",
     FinishChange = "finish_change",
@@ -172,7 +175,8 @@ mod tests {
 
     use super::*;
 
-    fn one_of_each() -> [JobKind; 12] {
+    #[expect(clippy::too_many_lines, reason = "one of each")]
+    fn one_of_each() -> [JobKind; 15] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -198,6 +202,21 @@ mod tests {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 to: tollgate_primitives::UserId::from_uuid(id(1)),
                 ends_at: Timestamp::MAX,
+            },
+            JobKind::MailInvite {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                invite: tollgate_primitives::InviteId::from_uuid(id(5)),
+                code: tollgate_primitives::TokenId::from_uuid(id(2)),
+            },
+            JobKind::MailInviteExpiring {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                invite: tollgate_primitives::InviteId::from_uuid(id(5)),
+                code: tollgate_primitives::TokenId::from_uuid(id(2)),
+            },
+            JobKind::MailOwnershipTransferred {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                to: tollgate_primitives::UserId::from_uuid(id(1)),
+                is_new_owner: true,
             },
             JobKind::RetryEvent { event },
             JobKind::ReadSubscription {

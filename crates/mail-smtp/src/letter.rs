@@ -5,7 +5,7 @@
 
 use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
-use tollgate_primitives::Timestamp;
+use tollgate_primitives::{EmailAddress, Timestamp};
 use tollgate_use_cases::ports::Mail;
 
 /// More than any name a person may choose.
@@ -47,6 +47,34 @@ impl Letter {
                 next_attempt,
                 billing_url,
             } => payment_failed(account_name, *next_attempt, billing_url, product),
+            Mail::Invite {
+                account_name,
+                inviter_name,
+                role,
+                expires_at,
+                link,
+            } => {
+                let inviter = inviter_name.as_deref();
+                invite(
+                    (account_name, inviter),
+                    role.as_str(),
+                    *expires_at,
+                    link,
+                    product,
+                )
+            }
+            Mail::InviteExpiring {
+                account_name,
+                invited,
+                expires_at,
+                team_url,
+            } => invite_expiring((account_name, invited), *expires_at, team_url, product),
+            Mail::OwnershipTransferred {
+                name,
+                account_name,
+                is_new_owner,
+                team_url,
+            } => ownership_transferred((name, account_name), *is_new_owner, team_url, product),
             Mail::TrialEnding {
                 account_name,
                 ends_at,
@@ -124,6 +152,77 @@ fn payment_failed(
     }
 }
 
+/// Goes to people who never heard of us, in the name of somebody whom we do not know either.
+fn invite(
+    (account_name, inviter_name): (&str, Option<&str>),
+    role: &str,
+    expires_at: Timestamp,
+    link: &SecretString,
+    product: &str,
+) -> Letter {
+    let inviter = inviter_name.map(one_line);
+    let inviter = inviter.filter(|name| !name.trim().is_empty());
+    Letter {
+        subject: format!("You are invited to a team on {product}"),
+        greeting: "Hello,".to_owned(),
+        paragraphs: vec![format!(
+            "{} invites you to {} on {product}, with the role {role}. The link works once, until {}.",
+            inviter.as_deref().unwrap_or("Somebody"),
+            one_line(account_name),
+            day_and_time(expires_at),
+        )],
+        action: "See the invitation",
+        link: link.expose_secret().to_owned(),
+        small_print: "If you do not know them, you need not do anything.",
+    }
+}
+
+fn invite_expiring(
+    (account_name, invited): (&str, &EmailAddress),
+    expires_at: Timestamp,
+    team_url: &str,
+    product: &str,
+) -> Letter {
+    Letter {
+        subject: format!("Your invitation to {product} is about to expire"),
+        greeting: "Hello,".to_owned(),
+        paragraphs: vec![format!(
+            "You invited {invited} to {}, and nobody has come yet. The invitation works until {}; \
+             sending it again gives it more time.",
+            one_line(account_name),
+            day_and_time(expires_at),
+        )],
+        action: "See the invitations",
+        link: team_url.to_owned(),
+        small_print: "You receive this because you sent the invitation.",
+    }
+}
+
+fn ownership_transferred(
+    (name, account_name): (&str, &str),
+    is_new_owner: bool,
+    team_url: &str,
+    product: &str,
+) -> Letter {
+    let account = one_line(account_name);
+    Letter {
+        subject: if is_new_owner {
+            format!("You own an account on {product} now")
+        } else {
+            format!("You handed an account on {product} over")
+        },
+        greeting: hello(name),
+        paragraphs: vec![if is_new_owner {
+            format!("{account} was handed over to you: you are its owner from now on.")
+        } else {
+            format!("You handed {account} over. You are an admin of it from now on.")
+        }],
+        action: "See the team",
+        link: team_url.to_owned(),
+        small_print: "If you did not expect this, talk to the others of the account.",
+    }
+}
+
 fn trial_ending(
     account_name: &str,
     ends_at: Timestamp,
@@ -152,13 +251,39 @@ fn hello(name: &str) -> String {
 const TO_BILLING_CONTACTS: &str = "You receive this as an owner or admin of the account.";
 
 /// A name without what could pass for more of the mail than a name: line breaks, other control
-/// characters, and those that turn the direction of writing or cannot be seen.
+/// characters, those that turn the direction of writing or cannot be seen, and whatever a mail program
+/// would make a link of.
 fn one_line(name: &str) -> String {
-    name.chars()
+    let plain: String = name
+        .chars()
         .map(|char| if char.is_whitespace() { ' ' } else { char })
         .filter(|char| !char.is_control() && !is_invisible(*char))
-        .take(LONGEST_NAME)
-        .collect()
+        .collect();
+    let words = plain.split(' ').filter(|word| !is_link(word)).map(undotted);
+    let shown = words.collect::<Vec<_>>().join(" ");
+    shown.chars().take(LONGEST_NAME).collect()
+}
+
+/// With a scheme, a `www.`, or a path after a dotted word.
+fn is_link(word: &str) -> bool {
+    let word = word.trim_start_matches(|char: char| !char.is_alphanumeric());
+    let lower = word.to_lowercase();
+    let path = lower
+        .split_once('/')
+        .is_some_and(|(host, _)| host.contains('.'));
+    lower.contains("://") || lower.starts_with("www.") || path
+}
+
+/// `Booking com`: a name that is a domain as well stays readable and leads nowhere.
+fn undotted(word: &str) -> String {
+    let bare = word.trim_end_matches(|char: char| !char.is_alphanumeric());
+    let top = bare.rsplit_once('.').map_or("", |(_, top)| top);
+    let is_domain = top.chars().count() >= 2 && top.chars().all(char::is_alphabetic);
+    if is_domain {
+        word.replace('.', " ")
+    } else {
+        word.to_owned()
+    }
 }
 
 /// The format characters of Unicode that reorder text or hide in it.
@@ -182,11 +307,18 @@ mod tests {
     fn a_name_is_one_line_of_visible_text() {
         for (chosen, shown) in [
             ("Ada Lovelace", "Ada Lovelace"),
-            ("Ada\r\nBcc: eve@example.com", "Ada  Bcc: eve@example.com"),
+            ("Ada\r\nBcc: eve@example.com", "Ada  Bcc: eve@example com"),
             ("Ada\u{85}\u{2028}\u{2029}X\0\u{7f}", "Ada   X"),
-            ("Ada\u{202e}moc.live", "Adamoc.live"),
+            ("Ada\u{202e}moc.live", "Adamoc live"),
             ("A\u{200b}d\u{feff}a", "Ada"),
             ("Zoë 山田", "Zoë 山田"),
+            ("Win at https://evil.example now", "Win at now"),
+            ("see WWW.evil.example", "see"),
+            ("evil.example/login (evil.example/x)", ""),
+            ("Booking.com", "Booking com"),
+            ("AC/DC", "AC/DC"),
+            ("J.R.R. Tolkien", "J.R.R. Tolkien"),
+            ("Babbage & Sons <est. 1822>", "Babbage & Sons <est. 1822>"),
         ] {
             assert_eq!(one_line(chosen), shown, "{chosen:?}");
         }

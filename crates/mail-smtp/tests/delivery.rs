@@ -10,6 +10,7 @@ use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer},
 };
+use tollgate_identity::Role;
 use tollgate_mail_smtp::{Settings, SettingsInvalid, SmtpMailer};
 use tollgate_mailbox::{Behaviour, Config, Mailbox, Message};
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
@@ -69,6 +70,34 @@ fn trial_ending(account_name: &str) -> Mail {
     }
 }
 
+fn invite(account_name: &str, inviter_name: Option<&str>) -> Mail {
+    Mail::Invite {
+        account_name: account_name.into(),
+        inviter_name: inviter_name.map(Into::into),
+        role: Role::Engineer,
+        expires_at: at("2026-12-01T09:05:00Z"),
+        link: "https://app.example.com/accept-invite?code=s3cret".into(),
+    }
+}
+
+fn invite_expiring(account_name: &str) -> Mail {
+    Mail::InviteExpiring {
+        account_name: account_name.into(),
+        invited: address("bob@example.com"),
+        expires_at: at("2026-12-01T09:05:00Z"),
+        team_url: "https://app.example.com/account/team".into(),
+    }
+}
+
+fn ownership(name: &str, is_new_owner: bool) -> Mail {
+    Mail::OwnershipTransferred {
+        name: name.into(),
+        account_name: name.into(),
+        is_new_owner,
+        team_url: "https://app.example.com/account/team".into(),
+    }
+}
+
 fn at(text: &str) -> Timestamp {
     Timestamp::from_datetime(text.parse().unwrap()).unwrap()
 }
@@ -94,6 +123,11 @@ async fn every_mail_reads_well_as_text_and_as_html() {
         ),
         ("payment_failed_for_good", payment_failed("Acme", None)),
         ("trial_ending", trial_ending("Acme")),
+        ("invite", invite("Acme & Söhne <GmbH>", Some("Ada"))),
+        ("invite_of_somebody_who_is_gone", invite("Acme", None)),
+        ("invite_expiring", invite_expiring("Acme")),
+        ("ownership_received", ownership("Ada", true)),
+        ("ownership_handed_over", ownership("Ada", false)),
     ] {
         let message = delivered(&mail).await;
         let whole = format!(
@@ -109,8 +143,9 @@ async fn every_mail_reads_well_as_text_and_as_html() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of what people choose")]
 #[tokio::test]
-async fn nothing_a_person_chose_adds_a_header_a_recipient_or_a_message() {
+async fn t66_nothing_a_person_chose_adds_a_header_a_recipient_or_a_message() {
     let long = "x".repeat(255);
     for chosen in [
         "Ada\r\nBcc: eve@example.com",
@@ -138,6 +173,8 @@ async fn nothing_a_person_chose_adds_a_header_a_recipient_or_a_message() {
         "<a href=\"https://evil.example\">click</a>",
         "{{ product }}",
         "Ada\u{202e}moc.elpmaxe",
+        "Free money at https://evil.example/x now",
+        "evil.example/login",
         "山田 Zoë",
         "",
         &long,
@@ -146,6 +183,9 @@ async fn nothing_a_person_chose_adds_a_header_a_recipient_or_a_message() {
             verification(chosen),
             payment_failed(chosen, None),
             trial_ending(chosen),
+            invite(chosen, Some(chosen)),
+            invite_expiring(chosen),
+            ownership(chosen, true),
         ] {
             let message = delivered(&mail).await;
             assert_eq!(message.to, ["ada@example.com"], "{chosen:?}");
@@ -166,6 +206,7 @@ async fn nothing_a_person_chose_adds_a_header_a_recipient_or_a_message() {
             assert!(!message.html.contains("<script"), "{chosen:?}");
             assert!(!message.html.contains("href=\"https://evil"), "{chosen:?}");
             assert!(!message.text.contains('\u{202e}'), "{chosen:?}");
+            assert!(!message.text.contains("evil.example"), "{chosen:?}");
         }
     }
 }

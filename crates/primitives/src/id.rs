@@ -61,6 +61,8 @@ ids! {
     ChangeId,
     /// One platform invite code.
     InviteCodeId,
+    /// One invitation into an account.
+    InviteId,
 }
 
 /// The stable name of one job: enqueueing it again is the same job, and what the job does outside

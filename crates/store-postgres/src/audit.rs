@@ -1,6 +1,7 @@
 //! The trail of who did what to whom.
 
 use sea_orm::{ConnectionTrait, QueryResult, Value};
+use serde_json::json;
 use tollgate_primitives::{AccountId, Timestamp, UserId};
 use tollgate_use_cases::ports::{AuditEntry, AuditRecord, PAGE, Page, StoreError};
 use uuid::Uuid;
@@ -25,6 +26,34 @@ pub(crate) async fn insert(
         entry.detail.clone().into(),
     ];
     execute(connection, "write the audit log", statement(INSERT, values)).await?;
+    Ok(())
+}
+
+const INSERT_ALL: &str = "INSERT INTO audit_log (at, actor_id, account_id, action, detail) \
+     SELECT $1, (e->>'actor')::uuid, (e->>'account')::uuid, e->>'action', e->'detail' \
+     FROM jsonb_array_elements($2) e";
+
+pub(crate) async fn insert_all(
+    connection: &impl ConnectionTrait,
+    entries: &[AuditEntry],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let entry = |entry: &AuditEntry| {
+        json!({
+            "actor": entry.actor,
+            "account": entry.account,
+            "action": entry.action,
+            "detail": entry.detail,
+        })
+    };
+    let entries: Vec<_> = entries.iter().map(entry).collect();
+    let values = [now.as_datetime().into(), json!(entries).into()];
+    execute(
+        connection,
+        "write the audit log",
+        statement(INSERT_ALL, values),
+    )
+    .await?;
     Ok(())
 }
 

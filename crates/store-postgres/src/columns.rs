@@ -22,6 +22,13 @@ pub(crate) fn statement(sql: &str, values: impl IntoIterator<Item = Value>) -> S
     Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
 }
 
+/// As JSON carries bytes to the server.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(half.into(), 16);
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(digit);
+    bytes.iter().flat_map(digits).flatten().collect()
+}
+
 /// Runs a statement that answers with at most one row.
 pub(crate) async fn one(
     connection: &impl ConnectionTrait,

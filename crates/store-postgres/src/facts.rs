@@ -6,7 +6,6 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, Value};
 use tollgate_billing::{Grant, Standing};
 use tollgate_entitlements::{FeatureKey, FeatureOverride, LimitKey, LimitOverride, Overrides};
-use tollgate_identity::Role;
 use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
 use tollgate_use_cases::ports::{AccountFacts, Caller, StoreError};
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     columns::{Columns, Table, one, statement},
     kept::{self, Keeper, Kept, revision_column},
+    members::{live_invites, role},
     rows::user,
     subscriptions,
 };
@@ -97,7 +97,7 @@ const PLAIN: &str = concat!(
     caller_lives!()
 );
 
-/// As [`PLAIN`], with the grant, the exceptions, and the members if `$3`.
+/// As [`PLAIN`], with the grant, the exceptions, and the seats taken at `$3` unless that is null.
 const WHOLE: &str = concat!(
     "SELECT ",
     revision_column!(),
@@ -109,7 +109,10 @@ const WHOLE: &str = concat!(
        FROM account_feature_overrides o WHERE o.account_id = $2)::text, \
      (SELECT json_agg(json_build_array(o.limit_key, o.value, o.expires_at)) \
        FROM account_limit_overrides o WHERE o.account_id = $2)::text, \
-     CASE WHEN $3 THEN (SELECT count(*) FROM memberships c WHERE c.account_id = $2) ELSE 0 END",
+     CASE WHEN $3::timestamptz IS NULL THEN 0 \
+       ELSE (SELECT count(*) FROM memberships c WHERE c.account_id = $2) + ",
+    live_invites!("$2", "$3"),
+    " END",
     caller_source!(),
     standing_source!("$2"),
     caller_lives!()
@@ -131,11 +134,11 @@ pub(crate) async fn account(
     connection: &impl ConnectionTrait,
     keeper: &Keeper,
     (session, account): (SessionId, AccountId),
-    count_seats: bool,
+    count_seats: Option<Timestamp>,
 ) -> Result<Option<AccountFacts>, StoreError> {
     const STEP: &str = "find the account's facts";
     let newest = keeper.newest().filter(|kept| !kept.excepts(account));
-    if let Some(kept) = newest.filter(|_| !count_seats) {
+    if let Some(kept) = newest.filter(|_| count_seats.is_none()) {
         let asked = statement(PLAIN, keys(session, account));
         let Some(row) = one(connection, STEP, asked).await? else {
             return Ok(None);
@@ -147,7 +150,7 @@ pub(crate) async fn account(
     }
     let values = keys(session, account)
         .into_iter()
-        .chain([count_seats.into()]);
+        .chain([count_seats.map(Timestamp::as_datetime).into()]);
     let Some(row) = one(connection, STEP, statement(WHOLE, values)).await? else {
         return Ok(None);
     };
@@ -175,11 +178,6 @@ fn caller_from_row(
         email_verified_at: columns.optional_timestamp(user::TABLE, "email_verified_at")?,
         user_created_at: columns.timestamp(user::TABLE, "created_at")?,
     })
-}
-
-fn role(columns: &mut Columns<'_>) -> Result<Role, StoreError> {
-    let role: String = columns.take(MEMBERSHIPS, "role")?;
-    Role::parse(&role).map_err(|error| MEMBERSHIPS.corrupt("role", error))
 }
 
 pub(crate) fn standing_from_row(columns: &mut Columns<'_>) -> Result<Standing, StoreError> {

@@ -13,7 +13,9 @@ mod complimentary;
 mod facts;
 mod inbox;
 mod invite_codes;
+mod invites;
 mod kept;
+mod members;
 mod one_time;
 mod operations;
 mod outbox;
@@ -27,6 +29,7 @@ mod rows;
 mod sessions;
 mod store;
 mod subscriptions;
+mod teams;
 mod transaction;
 
 pub use pool::Settings;

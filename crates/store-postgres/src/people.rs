@@ -7,6 +7,7 @@ use tollgate_primitives::{AccountId, EmailAddress, SessionId, Timestamp, UserId}
 use tollgate_use_cases::ports::{
     AccountRow, Credentials, Membership, NewUser, PasswordHash, PasswordOwner, StoreError, User,
 };
+use uuid::Uuid;
 
 use crate::{
     columns::{Columns, Table, all, execute, one, statement, unavailable},
@@ -74,13 +75,13 @@ pub(crate) async fn user(
 }
 
 /// A new session starts in the account the person joined first, of those that are not suspended.
-const CREDENTIALS: &str = "SELECT u.id, u.password_hash, m.account_id, m.is_suspended, \
+const CREDENTIALS: &str = "SELECT u.id, u.password_hash, m.account_id, coalesce(m.is_suspended, false), \
      (SELECT json_agg(DISTINCT o.provider) FROM oauth_identities o WHERE o.user_id = u.id)::text \
      FROM users u \
-     CROSS JOIN LATERAL (\
+     LEFT JOIN LATERAL (\
        SELECT o.account_id, c.suspended_at IS NOT NULL AS is_suspended \
        FROM memberships o JOIN accounts c ON c.id = o.account_id WHERE o.user_id = u.id \
-       ORDER BY is_suspended, o.created_at, o.account_id LIMIT 1) m \
+       ORDER BY is_suspended, o.created_at, o.account_id LIMIT 1) m ON true \
      WHERE u.email = $1";
 
 pub(crate) async fn credentials(
@@ -97,7 +98,9 @@ pub(crate) async fn credentials(
         password: columns
             .take::<Option<String>>(user::TABLE, "password_hash")?
             .map(PasswordHash),
-        account: AccountId::from_uuid(columns.take(MEMBERSHIPS, "account_id")?),
+        account: columns
+            .take::<Option<Uuid>>(MEMBERSHIPS, "account_id")?
+            .map(AccountId::from_uuid),
         is_suspended: columns.take(Table("accounts"), "suspended_at")?,
         providers: columns.json(Table("oauth_identities"), "provider")?,
     }))

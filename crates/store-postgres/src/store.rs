@@ -70,7 +70,7 @@ impl Store for PostgresStore {
         &self,
         session: SessionId,
         account: AccountId,
-        count_seats: bool,
+        count_seats: Option<Timestamp>,
     ) -> Result<Option<AccountFacts>, StoreError> {
         let whose = (session, account);
         facts::account(&self.database, &self.keeper, whose, count_seats).await

@@ -93,6 +93,12 @@ impl Proxy {
         lock(&self.state).planned = None;
     }
 
+    /// How many statements have passed since the last plan, or ever.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        lock(&self.state).passed
+    }
+
     /// Cuts every connection and lets no new one through: the database is away.
     pub fn take_away(&self) {
         let mut state = lock(&self.state);

@@ -12,7 +12,7 @@ use crate::{
     limits::RateLimits,
     ports::{
         AccessClaims, AccessTokens, Clock, Entropy, InviteCodes, Mailer, NewRefreshToken,
-        NewSession, Operations, Passwords, Payments, Reconciliation, Store, Webhooks,
+        NewSession, Operations, Passwords, Payments, Reconciliation, Store, Teams, Webhooks,
     },
 };
 
@@ -27,6 +27,7 @@ pub struct App {
     pub operations: Arc<dyn Operations>,
     pub invite_codes: Arc<dyn InviteCodes>,
     pub reconciliation: Arc<dyn Reconciliation>,
+    pub teams: Arc<dyn Teams>,
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
     pub payments: Arc<dyn Payments>,

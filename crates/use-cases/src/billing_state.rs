@@ -69,10 +69,25 @@ pub(crate) async fn state_of(
 ) -> Result<BillingState, BillingStateError> {
     let facts = app
         .store
-        .account_facts(session, account, false)
+        .account_facts(session, account, None)
         .await?
         .ok_or(BillingStateError::SessionEnded)?;
     describe(app, &facts, app.clock.now()).ok_or(BillingStateError::NoSubscription)
+}
+
+/// As [`billing_state`], with the seats that are taken.
+pub async fn account_subscription(
+    app: &App,
+    claims: &AccessClaims,
+) -> Result<(BillingState, u32), BillingStateError> {
+    let now = app.clock.now();
+    let facts = app
+        .store
+        .account_facts(claims.session, claims.account, Some(now))
+        .await?
+        .ok_or(BillingStateError::SessionEnded)?;
+    let state = describe(app, &facts, now).ok_or(BillingStateError::NoSubscription)?;
+    Ok((state, facts.seats_used))
 }
 
 fn describe(app: &App, facts: &AccountFacts, now: Timestamp) -> Option<BillingState> {
@@ -126,14 +141,19 @@ pub(crate) fn is_seats(key: &LimitKey) -> bool {
 
 /// The plan that `access` names, or the one the account had; bare when the catalog has lost it.
 pub(crate) fn plan_of<'a>(access: &Access<'_>, facts: &'a AccountFacts) -> Cow<'a, Plan> {
-    let key = match access {
-        Access::Full { plan, .. } | Access::ReadOnly { plan } => (*plan).clone(),
-        Access::Free => PlanKey::free(),
-        Access::Locked(_) => plan_it_had(&facts.standing),
-    };
+    let key = plan_named(access, &facts.standing);
     match facts.catalog.0.get(&key) {
         Some(found) => Cow::Borrowed(&found.plan),
         None => Cow::Owned(Plan::new(key, Vec::new(), Vec::new())),
+    }
+}
+
+/// The plan that `access` names, or the one the account had.
+pub(crate) fn plan_named(access: &Access<'_>, standing: &Standing) -> PlanKey {
+    match access {
+        Access::Full { plan, .. } | Access::ReadOnly { plan } => (*plan).clone(),
+        Access::Free => PlanKey::free(),
+        Access::Locked(_) => plan_it_had(standing),
     }
 }
 

@@ -54,6 +54,12 @@ impl Key {
         URL_SAFE_NO_PAD.encode(mac).into()
     }
 
+    /// The secret in a mailed invitation: 256 bits that only its mail and whoever has the key can know.
+    pub(crate) fn invite_code(&self, id: TokenId) -> SecretString {
+        let mac = self.derive("account-invite", id.as_uuid().as_bytes());
+        URL_SAFE_NO_PAD.encode(mac).into()
+    }
+
     /// The name under which "one trial per person" remembers a mailbox, also after erasure.
     pub(crate) fn trial_key(&self, address: &EmailAddress) -> [u8; 32] {
         self.derive("trial", address.mailbox().as_bytes())
@@ -64,23 +70,23 @@ impl Key {
         self.derive("bucket", format!("{limit}:{subject}").as_bytes())
     }
 
-    /// The cursor of a page of invoices that follows the invoice `last`.
-    pub(crate) fn invoice_cursor(&self, account: AccountId, last: &str) -> String {
-        let code = self.invoice_cursor_code(account, last);
+    /// The cursor of a page of the list `of` that follows the item `last`.
+    pub(crate) fn cursor(&self, of: &str, account: AccountId, last: &str) -> String {
+        let code = self.cursor_code(of, account, last);
         URL_SAFE_NO_PAD.encode([&code, last.as_bytes()].concat())
     }
 
-    /// The invoice that `cursor` follows; `None` for one that was not given to `account`.
-    pub(crate) fn read_invoice_cursor(&self, account: AccountId, cursor: &str) -> Option<String> {
+    /// The item that `cursor` follows; `None` for one that was not given to `account`, or of another list.
+    pub(crate) fn read_cursor(&self, of: &str, account: AccountId, cursor: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (code, last) = bytes.split_first_chunk()?;
         let last = str::from_utf8(last).ok()?;
-        (self.invoice_cursor_code(account, last) == *code).then(|| last.to_owned())
+        (self.cursor_code(of, account, last) == *code).then(|| last.to_owned())
     }
 
-    fn invoice_cursor_code(&self, account: AccountId, last: &str) -> [u8; 32] {
+    fn cursor_code(&self, of: &str, account: AccountId, last: &str) -> [u8; 32] {
         let content = [account.as_uuid().as_bytes(), last.as_bytes()].concat();
-        self.derive("invoice-cursor", &content)
+        self.derive(&format!("{of}-cursor"), &content)
     }
 
     fn derive(&self, purpose: &str, content: &[u8]) -> [u8; 32] {
@@ -179,8 +185,9 @@ mod tests {
     #[test]
     fn t71_a_cursor_is_read_whole_and_by_the_account_it_was_given_to() {
         let account = |byte| AccountId::from_uuid(uuid::Uuid::from_bytes([byte; 16]));
-        let cursor = key(1).invoice_cursor(account(1), "in_7");
-        let read = |key: Key, account, cursor: &str| key.read_invoice_cursor(account, cursor);
+        let cursor = key(1).cursor("invoice", account(1), "in_7");
+        let read = |key: Key, account, cursor: &str| key.read_cursor("invoice", account, cursor);
+        assert_eq!(key(1).read_cursor("member", account(1), &cursor), None);
         assert_eq!(read(key(1), account(1), &cursor).as_deref(), Some("in_7"));
         assert_eq!(read(key(1), account(2), &cursor), None);
         assert_eq!(read(key(2), account(1), &cursor), None);
@@ -197,7 +204,10 @@ mod tests {
         let id = TokenId::from_uuid(uuid::Uuid::from_bytes([7; 16]));
         let proves = key(1).one_time_token(Purpose::Verify, id);
         let resets = key(1).one_time_token(Purpose::Reset, id);
+        let invites = key(1).invite_code(id);
         let refresh = key(1).first_refresh_token(&[7; 32]);
+        assert_ne!(invites.expose_secret(), proves.expose_secret());
+        assert_ne!(invites.expose_secret(), resets.expose_secret());
         assert_ne!(proves.expose_secret(), resets.expose_secret());
         assert!(!refresh.text().contains(proves.expose_secret()));
     }

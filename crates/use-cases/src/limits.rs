@@ -1,12 +1,18 @@
 //! Who tries too often is told to wait, before anything is looked up or hashed for them.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use thiserror::Error;
 use tollgate_identity::limit::{self, Limit};
 use tollgate_primitives::EmailAddress;
 
-use crate::{App, Session, ports::StoreError};
+use crate::{
+    App, Session,
+    ports::{StoreError, Transaction},
+};
 
 /// How strictly tries are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +31,16 @@ pub enum TooOften {
     Wait { retry_after: Duration },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl TooOften {
+    /// A mailbox that had as many mails as anybody can have sent to it.
+    pub(crate) const fn mail() -> Self {
+        let [hourly, _] = limit::MAILS;
+        Self::Wait {
+            retry_after: hourly.per,
+        }
+    }
 }
 
 impl App {
@@ -60,11 +76,42 @@ impl App {
         Ok(())
     }
 
+    /// One mail to each of `addresses` that the transaction sends: counted if it commits. Answers those
+    /// that may have one. Addresses of one mailbox are counted as one, so only the first of them may.
+    pub(crate) async fn try_mails<'a>(
+        &self,
+        tx: &mut dyn Transaction,
+        addresses: impl IntoIterator<Item = &'a EmailAddress> + Send,
+    ) -> Result<BTreeSet<&'a EmailAddress>, StoreError> {
+        let mut mailboxes = BTreeMap::new();
+        for address in addresses {
+            mailboxes.entry(address.mailbox()).or_insert(address);
+        }
+        for limit in limit::MAILS {
+            let Some(limit) = self.in_force(limit) else {
+                break;
+            };
+            let bucket = |mailbox: &String| self.key.bucket(limit.name, mailbox);
+            let mut buckets: Vec<_> = mailboxes.keys().map(bucket).collect();
+            buckets.sort_unstable();
+            let passed = tx.try_each(&buckets, limit).await?;
+            mailboxes.retain(|mailbox, _| passed.contains(&bucket(mailbox)));
+        }
+        Ok(mailboxes.into_values().collect())
+    }
+
+    /// `None` where nothing is counted.
+    fn in_force(&self, limit: Limit) -> Option<Limit> {
+        match self.settings.rate_limits {
+            RateLimits::Strict => Some(limit),
+            RateLimits::Wide => Some(limit.wide()),
+            RateLimits::Off => None,
+        }
+    }
+
     async fn try_once(&self, limit: Limit, subject: &str) -> Result<(), TooOften> {
-        let limit = match self.settings.rate_limits {
-            RateLimits::Strict => limit,
-            RateLimits::Wide => limit.wide(),
-            RateLimits::Off => return Ok(()),
+        let Some(limit) = self.in_force(limit) else {
+            return Ok(());
         };
         let bucket = self.key.bucket(limit.name, subject);
         if self.store.try_once(&bucket, limit).await? {

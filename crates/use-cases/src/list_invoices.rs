@@ -8,6 +8,9 @@ use crate::{
     ports::{Caller, Invoice, PaymentsError, StoreError},
 };
 
+/// What a cursor of this list is good for.
+const LIST: &str = "invoice";
+
 #[derive(Debug, Error)]
 pub enum InvoicesError {
     #[error("no payment provider is configured")]
@@ -34,7 +37,7 @@ pub async fn list_invoices(
     cursor: Option<&str>,
 ) -> Result<Invoices, InvoicesError> {
     let after = cursor
-        .map(|cursor| app.key.read_invoice_cursor(caller.account, cursor))
+        .map(|cursor| app.key.read_cursor(LIST, caller.account, cursor))
         .map(|after| after.ok_or(InvoicesError::CursorInvalid))
         .transpose()?;
     match app.settings.provider {
@@ -53,7 +56,7 @@ pub async fn list_invoices(
         .await?;
     let last = page.items.last().filter(|_| page.has_more);
     Ok(Invoices {
-        next_cursor: last.map(|last| app.key.invoice_cursor(caller.account, &last.id)),
+        next_cursor: last.map(|last| app.key.cursor(LIST, caller.account, &last.id)),
         items: page.items,
     })
 }

@@ -1,7 +1,7 @@
 //! May this session do that? One read, one decision, and the reason where the answer is no.
 
 use thiserror::Error;
-use tollgate_billing::{Basis, Status, access, wire_status};
+use tollgate_billing::{Basis, Standing, Status, access, wire_status};
 use tollgate_entitlements::{Decision, FeatureKey, LimitKey, Question, Refusal, Use, decide};
 use tollgate_identity::verification;
 use tollgate_primitives::{PlanKey, Timestamp};
@@ -54,13 +54,14 @@ pub async fn pass_gate(
     claims: &AccessClaims,
     question: &GateQuestion,
 ) -> Result<Passed, GateRefused> {
-    let count_seats = question.limit.as_ref().is_some_and(is_seats);
+    let now = app.clock.now();
+    let count_seats = question.limit.as_ref().filter(|key| is_seats(key));
     let facts = app
         .store
-        .account_facts(claims.session, claims.account, count_seats)
+        .account_facts(claims.session, claims.account, count_seats.map(|_| now))
         .await?
         .ok_or(GateRefused::SessionEnded)?;
-    judge(app, &facts, question, app.clock.now())
+    judge(app, &facts, question, now)
 }
 
 fn judge(
@@ -92,24 +93,37 @@ fn judge(
             caller: facts.caller.clone(),
         }),
         Decision::Refuse(refusal) => {
-            let subscription = facts.standing.subscription.as_ref();
-            let bought = subscription.and_then(|subscription| subscription.bought());
-            let trial_end = subscription
-                .and_then(|subscription| subscription.reverse())
-                .map(|trial| trial.period.end());
-            Err(GateRefused::Plan {
-                refusal,
-                feature: question.feature.clone(),
-                plan: plan.key().clone(),
-                status: wire_status(&facts.standing, now),
-                current_period_end: trial_end.or_else(|| bought.map(|bought| bought.period.end())),
-                pending: bought.map(|bought| bought.subscription.to_string()),
-            })
+            let feature = question.feature.clone();
+            let plan = plan.key().clone();
+            Err(refused(refusal, feature, plan, &facts.standing, now))
         }
     }
 }
 
-/// Seats are counted from the members; nothing else is counted yet.
+/// A refusal with all that belongs to it.
+pub(crate) fn refused(
+    refusal: Refusal,
+    feature: Option<FeatureKey>,
+    plan: PlanKey,
+    standing: &Standing,
+    now: Timestamp,
+) -> GateRefused {
+    let subscription = standing.subscription.as_ref();
+    let bought = subscription.and_then(|subscription| subscription.bought());
+    let trial_end = subscription
+        .and_then(|subscription| subscription.reverse())
+        .map(|trial| trial.period.end());
+    GateRefused::Plan {
+        refusal,
+        feature,
+        plan,
+        status: wire_status(standing, now),
+        current_period_end: trial_end.or_else(|| bought.map(|bought| bought.period.end())),
+        pending: bought.map(|bought| bought.subscription.to_string()),
+    }
+}
+
+/// Seats are counted from members and invitations; nothing else is counted yet.
 fn used(key: &LimitKey, facts: &AccountFacts) -> u64 {
     if is_seats(key) {
         u64::from(facts.seats_used)

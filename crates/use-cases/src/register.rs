@@ -7,10 +7,11 @@ use tollgate_identity::{AdmissionRefused, CompanyName, NewPassword, PersonName, 
 use tollgate_primitives::{EmailAddress, PlanKey};
 
 use crate::{
-    AdmitError, App, Registered, Session, TooOften,
+    AdmitError, App, JoinError, Registered, Session, TooOften,
     admit::admit,
-    ports::{AuditEntry, PasswordsError, StoreError},
-    sign_up::{Newcomer, sign_up},
+    join_account,
+    ports::{AuditEntry, Invitation, PasswordsError, StoreError},
+    sign_up::{Invited, Newcomer, sign_up, sign_up_invited},
     verify_email::queue_verification,
 };
 
@@ -35,8 +36,8 @@ pub enum RegisterError {
     EmailTaken,
     #[error(transparent)]
     NotAdmitted(AdmissionRefused),
-    #[error("the invitation is not valid any more")]
-    AccountInviteInvalid,
+    #[error(transparent)]
+    Join(#[from] JoinError),
     #[error("there is no such plan")]
     InvalidPlan,
     #[error(transparent)]
@@ -50,8 +51,10 @@ pub enum RegisterError {
 pub async fn register(app: &App, command: Register) -> Result<Registered, RegisterError> {
     app.try_from_network(limit::REGISTER, &command.origin)
         .await?;
-    if command.account_invite_code.is_some() {
-        return Err(RegisterError::AccountInviteInvalid);
+    if let Some(code) = &command.account_invite_code {
+        let now = app.clock.now();
+        let invitation = join_account::find(app, code, &command.email, now).await?;
+        return register_invited(app, command, invitation).await;
     }
     let admitted = admit(app, &command.email, command.invite_code.as_deref()).await?;
     if let Some(plan) = &command.plan
@@ -85,6 +88,34 @@ pub async fn register(app: &App, command: Register) -> Result<Registered, Regist
         account: Some(registered.user.account),
         action: "registered",
         detail: json!({ "plan": command.plan }),
+    };
+    tx.audit(&entry, now).await?;
+    tx.commit().await?;
+    Ok(registered)
+}
+
+/// Whether people may sign up by themselves does not matter: somebody who may invite has.
+async fn register_invited(
+    app: &App,
+    command: Register,
+    invitation: Invitation,
+) -> Result<Registered, RegisterError> {
+    let password = app.passwords.hash(command.password.as_password()).await?;
+    let now = app.clock.now();
+    let newcomer = Invited {
+        name: command.name.as_str().to_owned(),
+        password: Some(password),
+        invitation: &invitation,
+    };
+    let mut tx = app.store.begin().await?;
+    let registered = sign_up_invited(app, tx.as_mut(), newcomer, command.origin, now)
+        .await?
+        .ok_or(RegisterError::EmailTaken)?;
+    let entry = AuditEntry {
+        actor: Some(registered.user.id),
+        account: Some(registered.user.account),
+        action: "registered",
+        detail: json!({ "invited": true }),
     };
     tx.audit(&entry, now).await?;
     tx.commit().await?;

@@ -16,7 +16,7 @@ use crate::{
     read_subscription::{ReadError, read_subscription},
     reconcile::reconcile_what_is_due,
     reset_password::mail_password_reset,
-    send_mail,
+    send_mail, team_mail,
 };
 
 /// How long an event is tried before it waits for a person.
@@ -68,6 +68,21 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             to,
             ends_at,
         } => send_mail::trial_ending(app, key, (account, to), ends_at).await,
+        JobKind::MailInvite {
+            account,
+            invite,
+            code,
+        } => team_mail::invite(app, key, (account, invite), code).await,
+        JobKind::MailInviteExpiring {
+            account,
+            invite,
+            code,
+        } => team_mail::expiring(app, key, (account, invite), code).await,
+        JobKind::MailOwnershipTransferred {
+            account,
+            to,
+            is_new_owner,
+        } => team_mail::ownership(app, key, (account, to), is_new_owner).await,
         JobKind::RetryEvent { event } => retry_event(app, &event).await,
         JobKind::ReadSubscription {
             account,

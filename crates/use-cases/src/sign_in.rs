@@ -1,12 +1,15 @@
 //! A person signs in with a password. Unknown people cost what known ones cost.
 
+use serde_json::json;
 use thiserror::Error;
 use tollgate_identity::{Password, limit};
-use tollgate_primitives::EmailAddress;
+use tollgate_primitives::{AccountId, EmailAddress, Timestamp, UserId};
 
 use crate::{
     App, Session, Tokens, TooOften,
-    ports::{Credentials, PasswordHash, PasswordsError, StoreError, Verdict},
+    ports::{
+        AuditEntry, Credentials, PasswordHash, PasswordsError, StoreError, Transaction, Verdict,
+    },
 };
 
 #[derive(Debug, Error)]
@@ -75,8 +78,12 @@ async fn open_session(
     origin: Session,
 ) -> Result<Tokens, SignInError> {
     let now = app.clock.now();
-    let (session, refresh, tokens) = app.start_session(person.user, person.account, origin, now);
     let mut tx = app.store.begin().await?;
+    let account = match person.account {
+        Some(account) => account,
+        None => home(app, tx.as_mut(), person.user, now).await?,
+    };
+    let (session, refresh, tokens) = app.start_session(person.user, account, origin, now);
     if let (Some(old), Some(new)) = (&person.password, &better) {
         tx.replace_password(person.user, old, new).await?;
     }
@@ -85,4 +92,26 @@ async fn open_session(
     }
     tx.commit().await?;
     Ok(tokens)
+}
+
+/// Where somebody goes who belongs to no account, having left or lost all: to an empty one of their own,
+/// without a trial.
+pub(crate) async fn home(
+    app: &App,
+    tx: &mut dyn Transaction,
+    person: UserId,
+    now: Timestamp,
+) -> Result<AccountId, StoreError> {
+    let fresh = AccountId::from_uuid(app.entropy.uuid(now));
+    let account = tx.home(person, fresh, now).await?;
+    if account == fresh {
+        let entry = AuditEntry {
+            actor: Some(person),
+            account: Some(account),
+            action: "account_created",
+            detail: json!({}),
+        };
+        tx.audit(&entry, now).await?;
+    }
+    Ok(account)
 }

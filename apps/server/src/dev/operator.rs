@@ -51,6 +51,7 @@ async fn create(app: &App, email: EmailAddress, password: &Password) -> anyhow::
         password: Some(app.passwords.hash(password).await?),
         email_verified_at: Some(now),
         is_super_admin: true,
+        onboarding_dismissed: false,
     };
     let account = AccountRow {
         id: AccountId::from_uuid(app.entropy.uuid(now)),

@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use secrecy::ExposeSecret;
 use tollgate_identity::Role;
 use tollgate_use_cases::{
-    App, Session,
+    App, GateQuestion, Session, pass_gate,
     ports::{AccessClaims, Caller},
 };
 
@@ -31,6 +31,10 @@ pub(crate) struct Anybody(pub(crate) Option<Caller>);
 /// An owner or admin of the account, in a session that lives.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin(pub(crate) Caller);
+
+/// Anybody in a session that lives whom both guards of the product let through.
+#[derive(Debug, Clone)]
+pub(crate) struct Product(pub(crate) Caller);
 
 /// An operator of the platform, in a session that lives.
 #[derive(Debug, Clone)]
@@ -88,6 +92,20 @@ impl FromRequest for Admin {
                 return Err(ApiError::role_required(Role::Admin));
             }
             Ok(Self(caller))
+        })
+    }
+}
+
+impl FromRequest for Product {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let claims = claims(request);
+        let app = app(request);
+        Box::pin(async move {
+            let passed = pass_gate(&*app?, &claims?, &GateQuestion::default()).await?;
+            Ok(Self(passed.caller))
         })
     }
 }

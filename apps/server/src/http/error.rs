@@ -12,11 +12,15 @@ use serde_json::{Map, Value, json};
 use tollgate_billing::{GrantRefused, change::ChangeRefused, purchase::PurchaseRefused};
 use tollgate_entitlements::Refusal;
 use tollgate_identity::{AdmissionRefused, Role};
+use tollgate_invites::{InviteRefused, MemberRefused, ResendRefused};
+use tollgate_primitives::Timestamp;
 use tollgate_use_cases::{
-    BillingStateError, ChangeError, ChangePasswordError, CompleteError, EndGrantError, GateRefused,
-    GrantError, HandOutError, InvoicesError, NotApplied, PortalError, PurchaseError, RefreshError,
-    RegisterError, ReplayError, ResetPasswordError, RetryJobError, RevokeCodeError,
-    SendVerificationError, SignInError, SuspendError, TooOften, VerifyEmailError, WebhookError,
+    AcceptError, BillingStateError, ChangeError, ChangePasswordError, CompleteError, EndGrantError,
+    GateRefused, GrantError, HandOutError, InviteError, InvoicesError, JoinError, LookUpError,
+    MemberError, NotApplied, PortalError, PurchaseError, RefreshError, RegisterError, ReplayError,
+    ResendError, ResetPasswordError, RetryJobError, RevokeCodeError, RevokeError,
+    SendVerificationError, SignInError, SuspendError, SwitchError, TeamError, TooOften,
+    TransferError, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
 };
 use utoipa::ToSchema;
@@ -71,6 +75,16 @@ impl ApiError {
             context: Map::new(),
             header: None,
         }
+    }
+
+    /// For an answer that has several refusals in it.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// For an answer that has several refusals in it.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -412,7 +426,6 @@ impl From<AccessTokenInvalid> for ApiError {
 
 impl From<RegisterError> for ApiError {
     fn from(error: RegisterError) -> Self {
-        let bad_request = |code, message: &str| Self::new(StatusCode::BAD_REQUEST, code, message);
         match error {
             RegisterError::EmailTaken => Self::new(
                 StatusCode::CONFLICT,
@@ -420,10 +433,10 @@ impl From<RegisterError> for ApiError {
                 "Somebody has this address; sign in, or reset the password.",
             ),
             RegisterError::NotAdmitted(refused) => refused.into(),
-            RegisterError::AccountInviteInvalid => bad_request(
-                "invite_invalid_or_expired_or_revoked",
-                "This invitation is not valid any more; ask for a new one.",
-            ),
+            RegisterError::Join(JoinError::Invalid) => {
+                Self::invite_invalid(StatusCode::BAD_REQUEST)
+            }
+            RegisterError::Join(error) => error.into(),
             RegisterError::InvalidPlan => Self::invalid_plan(),
             RegisterError::TooOften(error) => error.into(),
             RegisterError::Passwords(error) => error.into(),
@@ -544,17 +557,217 @@ impl From<BillingStateError> for ApiError {
     }
 }
 
+impl ApiError {
+    fn email_not_verified(grace_ended_at: Timestamp) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "email_not_verified",
+            "Prove the e-mail address to go on; a new link can be sent.",
+        )
+        .with("grace_ended_at", json!(grace_ended_at))
+        .with("resend_url", RESEND_URL)
+    }
+
+    fn invite_invalid(status: StatusCode) -> Self {
+        Self::new(
+            status,
+            "invite_invalid_or_expired_or_revoked",
+            "This invitation is not valid any more; ask for a new one.",
+        )
+    }
+
+    fn invite_already_accepted() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invite_already_accepted",
+            "This person has come already; look at the members.",
+        )
+    }
+}
+
+impl From<JoinError> for ApiError {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Invalid => Self::invite_invalid(StatusCode::NOT_FOUND),
+            JoinError::EmailMismatch => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invite_email_mismatch",
+                "This invitation is for another address; use the one it was sent to.",
+            ),
+            JoinError::NoSeat(refused) => refused.into(),
+            JoinError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AcceptError> for ApiError {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Join(error) => error.into(),
+            AcceptError::EmailNotVerified { grace_ended_at } => {
+                Self::email_not_verified(grace_ended_at)
+            }
+            AcceptError::SessionEnded => Self::session_ended(),
+            AcceptError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<LookUpError> for ApiError {
+    fn from(error: LookUpError) -> Self {
+        match error {
+            LookUpError::Join(error) => error.into(),
+            LookUpError::TooOften(error) => error.into(),
+        }
+    }
+}
+
+impl From<MemberRefused> for ApiError {
+    fn from(refused: MemberRefused) -> Self {
+        match refused {
+            MemberRefused::AdminsOnly => Self::role_required(Role::Admin),
+            MemberRefused::OwnersOnly => Self::role_required(Role::Owner),
+            MemberRefused::RoleAboveOwn => Self::role_above_own(),
+        }
+    }
+}
+
+impl ApiError {
+    fn role_above_own() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "role_above_own",
+            "This takes a role above yours; ask an owner of this account.",
+        )
+    }
+}
+
+impl From<InviteError> for ApiError {
+    fn from(error: InviteError) -> Self {
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        match error {
+            InviteError::NotAllowed(refused) => refused.into(),
+            InviteError::Refused(InviteRefused::RoleAboveOwn) => Self::role_above_own(),
+            InviteError::Refused(InviteRefused::AlreadyMember) => conflict(
+                "already_member",
+                "This person is a member of the account already.",
+            ),
+            InviteError::Refused(InviteRefused::Pending) => conflict(
+                "invite_pending",
+                "This person is invited already; send that invitation again, or revoke it.",
+            ),
+            InviteError::Refused(InviteRefused::Full(_)) => Self::internal(),
+            InviteError::Gate(refused) => refused.into(),
+            InviteError::TooOften(error) => error.into(),
+            InviteError::SessionEnded => Self::session_ended(),
+            InviteError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeError> for ApiError {
+    fn from(error: RevokeError) -> Self {
+        match error {
+            RevokeError::Unknown => Self::no_such("invitation"),
+            RevokeError::Accepted => Self::invite_already_accepted(),
+            RevokeError::NotAllowed(refused) => refused.into(),
+            RevokeError::SessionEnded => Self::session_ended(),
+            RevokeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResendError> for ApiError {
+    fn from(error: ResendError) -> Self {
+        match error {
+            ResendError::Unknown => Self::no_such("invitation"),
+            ResendError::Refused(ResendRefused::Accepted) => Self::invite_already_accepted(),
+            ResendError::Refused(ResendRefused::Revoked) => Self::new(
+                StatusCode::CONFLICT,
+                "invite_revoked",
+                "This invitation was revoked; invite the person anew.",
+            ),
+            ResendError::Refused(ResendRefused::TooOften) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "resend_limit_reached",
+                "This invitation was sent again five times; revoke it and invite anew.",
+            ),
+            ResendError::NotAllowed(refused) => refused.into(),
+            ResendError::Gate(refused) => refused.into(),
+            ResendError::TooOften(error) => error.into(),
+            ResendError::SessionEnded => Self::session_ended(),
+            ResendError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MemberError> for ApiError {
+    fn from(error: MemberError) -> Self {
+        match error {
+            MemberError::Unknown => Self::no_such("member"),
+            MemberError::Refused(refused) => refused.into(),
+            MemberError::LastOwner => Self::new(
+                StatusCode::CONFLICT,
+                "last_owner",
+                "An account keeps an owner; hand it over to another member first.",
+            ),
+            MemberError::SessionEnded => Self::session_ended(),
+            MemberError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TransferError> for ApiError {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::Unknown => Self::no_such("member"),
+            TransferError::Refused(refused) => refused.into(),
+            TransferError::ToOneself => Self::new(
+                StatusCode::CONFLICT,
+                "already_owner",
+                "You own this account already; name another member.",
+            ),
+            TransferError::NotFresh => Self::new(
+                StatusCode::FORBIDDEN,
+                "fresh_sign_in_required",
+                "Send the password as well, or sign in again and repeat this within five minutes.",
+            ),
+            TransferError::InvalidCredentials => Self::invalid_credentials(),
+            TransferError::UseOauthProvider { providers } => Self::use_oauth_provider(&providers),
+            TransferError::SessionEnded => Self::session_ended(),
+            TransferError::TooOften(error) => error.into(),
+            TransferError::Passwords(error) => error.into(),
+            TransferError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SwitchError> for ApiError {
+    fn from(error: SwitchError) -> Self {
+        match error {
+            SwitchError::Unknown => Self::no_such("account"),
+            SwitchError::SessionEnded => Self::session_ended(),
+            SwitchError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TeamError> for ApiError {
+    fn from(error: TeamError) -> Self {
+        match error {
+            TeamError::Cursor(_) => Self::invalid_cursor(),
+            TeamError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<GateRefused> for ApiError {
     fn from(error: GateRefused) -> Self {
         match error {
             GateRefused::SessionEnded => Self::session_ended(),
-            GateRefused::EmailNotVerified { grace_ended_at } => Self::new(
-                StatusCode::FORBIDDEN,
-                "email_not_verified",
-                "Prove the e-mail address to go on; a new link can be sent.",
-            )
-            .with("grace_ended_at", json!(grace_ended_at))
-            .with("resend_url", RESEND_URL),
+            GateRefused::EmailNotVerified { grace_ended_at } => {
+                Self::email_not_verified(grace_ended_at)
+            }
             GateRefused::Plan {
                 refusal,
                 feature,

@@ -9,6 +9,8 @@ pub enum Who {
     User,
     /// An owner or admin of the account.
     Admin,
+    /// An owner of the account.
+    Owner,
     /// The holder of a refresh token.
     RefreshToken,
     /// Whoever can sign.
@@ -58,9 +60,12 @@ impl Route {
     pub const fn port(&self) -> Port {
         match self.who {
             Who::Super => Port::Operator,
-            Who::Public | Who::User | Who::Admin | Who::RefreshToken | Who::Signature => {
-                Port::Public
-            }
+            Who::Public
+            | Who::User
+            | Who::Admin
+            | Who::Owner
+            | Who::RefreshToken
+            | Who::Signature => Port::Public,
         }
     }
 }
@@ -167,6 +172,88 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/billing/cancel", Who::Admin, Guards::NONE),
     route("POST", "/api/v1/billing/keep", Who::Admin, Guards::NONE),
     route("GET", "/api/v1/billing/invoices", Who::Admin, Guards::NONE),
+    route(
+        "POST",
+        "/api/v1/users/me/current-account",
+        Who::User,
+        Guards::NONE,
+    ),
+    route("GET", "/api/v1/accounts/me", Who::User, Guards::NONE),
+    route(
+        "GET",
+        "/api/v1/accounts/me/subscription",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "GET",
+        "/api/v1/accounts/me/members",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "PATCH",
+        "/api/v1/accounts/me/members/{id}",
+        Who::Admin,
+        Guards::PRODUCT,
+    ),
+    // Everybody may leave; putting others out takes an admin.
+    route(
+        "DELETE",
+        "/api/v1/accounts/me/members/{id}",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/accounts/me/transfer-ownership",
+        Who::Owner,
+        Guards::PRODUCT,
+    ),
+    route(
+        "GET",
+        "/api/v1/accounts/me/invites",
+        Who::Admin,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/accounts/me/invites",
+        Who::Admin,
+        Guards::PRODUCT,
+    ),
+    route(
+        "POST",
+        "/api/v1/accounts/me/invites/bulk",
+        Who::Admin,
+        Guards::PRODUCT,
+    ),
+    route(
+        "DELETE",
+        "/api/v1/accounts/me/invites/{id}",
+        Who::Admin,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/accounts/me/invites/{id}/resend",
+        Who::Admin,
+        Guards::PRODUCT,
+    ),
+    route(
+        "GET",
+        "/api/v1/accounts/invites/{code}/lookup",
+        Who::Public,
+        Guards::NONE,
+    ),
+    // How the guest's own account stands says nothing about the one that invites; that one is asked
+    // with its seats.
+    route(
+        "POST",
+        "/api/v1/accounts/invites/{code}/accept",
+        Who::User,
+        Guards::NONE,
+    ),
     route(
         "POST",
         "/api/v1/webhooks/stripe",

@@ -45,7 +45,7 @@ pub(crate) fn to_row(user: &NewUser, now: Timestamp) -> Model {
         email_verified_at: user.email_verified_at.map(Timestamp::as_datetime),
         is_super_admin: user.is_super_admin,
         onboarding_step_completed: 0,
-        onboarding_dismissed: false,
+        onboarding_dismissed: user.onboarding_dismissed,
         pending_kept_banner: false,
         created_at: now.as_datetime(),
     }

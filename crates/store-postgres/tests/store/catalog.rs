@@ -3,7 +3,7 @@ use tollgate_entitlements::{FeatureKey, LimitKey, Overrides};
 use tollgate_primitives::{Currency, PlanKey};
 use tollgate_use_cases::ports::{OfferRow, Store};
 
-use crate::support::{bench, bought, plan, user};
+use crate::support::{bench, bought, now, plan, user};
 
 fn starter() -> OfferRow {
     OfferRow {
@@ -182,8 +182,8 @@ async fn facts_hold_the_standing_and_every_plan() {
 async fn seats_are_counted_only_where_they_are_asked_for() {
     let bench = bench("seats").await;
     bench.sign_up(1).await;
-    assert_eq!(bench.asked(1, true).await.seats_used, 1);
-    assert_eq!(bench.asked(1, false).await.seats_used, 0);
+    assert_eq!(bench.asked(1, Some(now())).await.seats_used, 1);
+    assert_eq!(bench.asked(1, None).await.seats_used, 0);
 }
 
 /// Everything is excepted for every account.

@@ -10,7 +10,7 @@ use crate::support::{Bench, account, bench, bought, plan, session};
 /// What two nodes are told, which must be the same.
 async fn asked_twice(bench: &Bench, other: &impl Store) -> AccountFacts {
     let facts = bench.facts(1).await;
-    let others = other.account_facts(session(1), account(1), false).await;
+    let others = other.account_facts(session(1), account(1), None).await;
     assert_eq!(others.unwrap().unwrap(), facts);
     facts
 }
@@ -88,7 +88,7 @@ async fn fifty_at_once_who_ask_a_cold_store_are_all_told_what_holds() {
         .await;
     let told = bench.facts(1).await;
     let cold = bench.another("kept_cold_other").await;
-    let asked = (0..50).map(|_| cold.account_facts(session(1), account(1), false));
+    let asked = (0..50).map(|_| cold.account_facts(session(1), account(1), None));
     for facts in join_all(asked).await {
         assert_eq!(facts.unwrap().unwrap(), told);
     }
@@ -124,7 +124,7 @@ async fn a_catalog_that_cannot_be_read_is_an_error_and_not_the_one_before() {
              ALTER TABLE plan_limits RENAME TO away",
         )
         .await;
-    let facts = bench.store.account_facts(session(1), account(1), false);
+    let facts = bench.store.account_facts(session(1), account(1), None);
     let error = facts.await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
     bench.run("ALTER TABLE away RENAME TO plan_limits").await;

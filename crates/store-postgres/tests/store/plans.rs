@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 use tollgate_billing::{PriceId, Subscription};
+use tollgate_identity::Role;
+use tollgate_primitives::InviteId;
 use tollgate_use_cases::ports::{
-    AccountLookup, Change, EventState, EventStatus, NewRefreshToken, NoticeId, Operations,
-    Reconciliation, Store,
+    AccountLookup, Change, EventState, EventStatus, NewCode, NewInvite, NewRefreshToken, NoticeId,
+    Operations, Reconciliation, Store, Teams,
 };
 
 use crate::support::{
-    Bench, account, at, bench, bought, customer, described, email, hash, later, notice,
+    Bench, account, at, bench, bought, customer, described, email, hash, later, notice, now,
     refresh_token, session, token, user,
 };
 
@@ -42,6 +44,10 @@ const CROWD: &str = "
     INSERT INTO plan_prices (price_id, plan, billing_interval) SELECT 'price_crowd_' || n, 'pro', 'monthly' FROM crowd;
     INSERT INTO webhook_events (id, type, created, body, status, attempts, received_at)
         SELECT 'evt_crowd_' || n, 't', 0, '{}', 'applied', 1, at FROM crowd;
+    INSERT INTO account_invites
+            (account_id, id, invited_by, email, role, code_id, code_hash, created_at, expires_at)
+        SELECT a, gen_random_uuid(), u, 'guest-' || n || '@example.com', 'viewer', gen_random_uuid(), hash,
+            at, at + interval '1 year' FROM crowd;
     INSERT INTO subscription_reads SELECT a, 'sub_crowd_' || n, 0 FROM crowd;
     UPDATE subscriptions SET status = 'pending_payment', plan = 'pro', billing_interval = 'monthly', seat_limit = 1,
             stripe_subscription_id = 'sub_crowd_7', stripe_price_id = 'price', provider_stamp = 1,
@@ -113,12 +119,78 @@ async fn ask_for_reconciliation(bench: &Bench) {
     assert!(overdue.last.is_some());
 }
 
+async fn ask_for_team(bench: &Bench, round: u8) {
+    let (store, guest) = (&bench.store, email(200));
+    store.own_account(account(1)).await.unwrap().unwrap();
+    assert_eq!(
+        store.members(account(1), None).await.unwrap().items.len(),
+        1
+    );
+    store.invites(account(1), None).await.unwrap();
+    store.signed_in_at(session(1)).await.unwrap().unwrap();
+    store
+        .member_letter(account(1), user(1))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut tx = bench.begin().await;
+    tx.lock_team(account(1), user(1), now())
+        .await
+        .unwrap()
+        .unwrap();
+    tx.known_to_team(account(1), &[email(1), guest.clone()], now())
+        .await
+        .unwrap();
+    let new = NewInvite {
+        id: InviteId::from_uuid(token(round).as_uuid()),
+        email: guest,
+        role: Role::Viewer,
+        code: code(round),
+    };
+    let made = tx
+        .insert_invites(account(1), user(1), std::slice::from_ref(&new), now())
+        .await
+        .unwrap();
+    assert_eq!(made.len(), 1);
+    tx.invite(account(1), new.id).await.unwrap().unwrap();
+    tx.renew_invite(account(1), new.id, &code(round + 100))
+        .await
+        .unwrap()
+        .unwrap();
+    tx.commit().await.unwrap();
+    let code = code(round + 100);
+    store.invitation(&code.hash).await.unwrap().unwrap();
+    let letter = store.invite_letter(account(1), new.id, code.id);
+    letter.await.unwrap().unwrap();
+    store
+        .note_invite_sent(account(1), new.id, code.id, now())
+        .await
+        .unwrap();
+    let mut tx = bench.begin().await;
+    let claimed = tx.claim_invite(account(1), &code.hash, user(1), now());
+    claimed.await.unwrap().unwrap();
+    tx.member(account(1), user(1)).await.unwrap().unwrap();
+    tx.revoke_invites_of(account(1), user(1), &[], now())
+        .await
+        .unwrap();
+    tx.home(user(1), account(99), now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn code(n: u8) -> NewCode {
+    NewCode {
+        id: token(n),
+        hash: hash(n),
+        expires_at: later(3_000),
+    }
+}
+
 async fn ask_everything(bench: &Bench, round: u8) {
     let store = &bench.store;
     let gate = (session(1), account(1));
     store.caller(gate.0, gate.1).await.unwrap().unwrap();
     store.user(gate.0, gate.1).await.unwrap().unwrap();
-    for count_seats in [false, true] {
+    for count_seats in [None, Some(now())] {
         let facts = store.account_facts(gate.0, gate.1, count_seats);
         facts.await.unwrap().unwrap();
     }
@@ -127,6 +199,7 @@ async fn ask_everything(bench: &Bench, round: u8) {
     ask_for_contacts(bench).await;
     ask_as_operator(bench).await;
     ask_for_reconciliation(bench).await;
+    ask_for_team(bench, round).await;
     store.customer(account(1)).await.unwrap().unwrap();
     let successor = NewRefreshToken {
         id: token(100 + round),

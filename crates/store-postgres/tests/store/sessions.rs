@@ -55,7 +55,7 @@ async fn a_session_says_nothing_about_an_account_its_person_has_left_or_never_jo
     bench.sign_up(2).await;
     let store = &bench.store;
     assert_eq!(store.caller(session(1), account(2)).await.unwrap(), None);
-    for count_seats in [false, true] {
+    for count_seats in [None, Some(now())] {
         let facts = store.account_facts(session(1), account(2), count_seats);
         assert_eq!(facts.await.unwrap(), None);
     }
@@ -190,7 +190,7 @@ async fn credentials_carry_the_providers_a_person_signs_in_with() {
         )
         .await;
     let found = bench.store.credentials(&email(1)).await.unwrap().unwrap();
-    assert_eq!((found.user, found.account), (user(1), account(1)));
+    assert_eq!((found.user, found.account), (user(1), Some(account(1))));
     assert_eq!(found.password.unwrap().0, "hash-1");
     assert_eq!(found.providers, ["google", "microsoft"]);
     assert_eq!(bench.store.credentials(&email(2)).await.unwrap(), None);

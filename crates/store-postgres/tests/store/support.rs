@@ -170,10 +170,10 @@ impl Bench {
 
     /// What is stored of account `n`, read through its own session.
     pub(crate) async fn facts(&self, n: u8) -> AccountFacts {
-        self.asked(n, false).await
+        self.asked(n, None).await
     }
 
-    pub(crate) async fn asked(&self, n: u8, count_seats: bool) -> AccountFacts {
+    pub(crate) async fn asked(&self, n: u8, count_seats: Option<Timestamp>) -> AccountFacts {
         let facts = self
             .store
             .account_facts(session(n), account(n), count_seats);
@@ -229,6 +229,7 @@ pub(crate) fn person(n: u8) -> NewUser {
         password: Some(PasswordHash(format!("hash-{n}"))),
         email_verified_at: None,
         is_super_admin: false,
+        onboarding_dismissed: false,
     }
 }
 

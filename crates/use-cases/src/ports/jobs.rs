@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_billing::SubscriptionId;
-use tollgate_primitives::{AccountId, ChangeId, JobKey, Timestamp, TokenId, UserId};
+use tollgate_primitives::{AccountId, ChangeId, InviteId, JobKey, Timestamp, TokenId, UserId};
 
 use super::NoticeId;
 
@@ -55,6 +55,24 @@ pub enum JobKind {
         to: UserId,
         ends_at: Timestamp,
     },
+    /// Mail an invitation, unless it has another code by then or does not live.
+    MailInvite {
+        account: AccountId,
+        invite: InviteId,
+        code: TokenId,
+    },
+    /// Tell the inviter that an invitation is about to end, if nobody has used it.
+    MailInviteExpiring {
+        account: AccountId,
+        invite: InviteId,
+        code: TokenId,
+    },
+    /// Tell whoever owned an account, or owns it now, that it was handed over.
+    MailOwnershipTransferred {
+        account: AccountId,
+        to: UserId,
+        is_new_owner: bool,
+    },
     /// Try a stored webhook event again.
     RetryEvent { event: NoticeId },
     /// Ask the provider how a subscription stands, then settle the events that wait for that.
@@ -94,6 +112,9 @@ impl JobKind {
             Self::MailPasswordChanged { .. } => "mail_password_changed",
             Self::MailPaymentFailed { .. } => "mail_payment_failed",
             Self::MailTrialEnding { .. } => "mail_trial_ending",
+            Self::MailInvite { .. } => "mail_invite",
+            Self::MailInviteExpiring { .. } => "mail_invite_expiring",
+            Self::MailOwnershipTransferred { .. } => "mail_ownership_transferred",
             Self::RetryEvent { .. } => "retry_event",
             Self::ReadSubscription { .. } => "read_subscription",
             Self::EndSubscription { .. } => "end_subscription",

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use thiserror::Error;
+use tollgate_identity::Role;
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
 
 #[derive(Debug, Clone)]
@@ -27,6 +28,28 @@ pub enum Mail {
         account_name: String,
         next_attempt: Option<Timestamp>,
         billing_url: String,
+    },
+    /// `link` lets whoever has it into the account: never logged.
+    Invite {
+        account_name: String,
+        inviter_name: Option<String>,
+        role: Role,
+        expires_at: Timestamp,
+        link: SecretString,
+    },
+    InviteExpiring {
+        account_name: String,
+        /// Who was invited.
+        invited: EmailAddress,
+        expires_at: Timestamp,
+        team_url: String,
+    },
+    OwnershipTransferred {
+        name: String,
+        account_name: String,
+        /// Whether it is the new owner who reads this.
+        is_new_owner: bool,
+        team_url: String,
     },
     TrialEnding {
         account_name: String,

@@ -10,6 +10,7 @@ mod passwords;
 mod payments;
 mod reconciliation;
 mod store;
+mod teams;
 mod tokens;
 mod webhooks;
 
@@ -40,6 +41,10 @@ pub use store::{
     Membership, NewRefreshToken, NewSession, NewUser, OfferRow, OneTimeToken, PasswordOwner,
     PlanBilling, PublicPlan, PurchaseKind, Received, RefreshRow, Reservation, ReservationState,
     SessionRow, Sessions, Store, StoreError, SubscriptionChange, Transaction, User, Version,
+};
+pub use teams::{
+    AccountInvite, ClaimedInvite, Invitation, InviteLetter, KnownToTeam, LockedTeam, NewCode,
+    NewInvite, OwnAccount, TeamWrites, Teams,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

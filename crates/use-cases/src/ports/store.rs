@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{
     CheckoutSessionId, InviteCodeWrites, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash,
+    TeamWrites,
 };
 
 #[derive(Debug, Error)]
@@ -107,9 +108,9 @@ pub struct Credentials {
     pub password: Option<PasswordHash>,
     /// The sign-in providers linked to the person, by name.
     pub providers: Vec<String>,
-    /// The account a new session starts in.
-    pub account: AccountId,
-    /// Whether all of the person's accounts are suspended.
+    /// The account a new session starts in; `None` for a person who belongs to none.
+    pub account: Option<AccountId>,
+    /// Whether the person belongs to accounts and all of them are suspended.
     pub is_suspended: bool,
 }
 
@@ -123,6 +124,8 @@ pub struct NewUser {
     /// When the address was proven, where that is known already.
     pub email_verified_at: Option<Timestamp>,
     pub is_super_admin: bool,
+    /// Whether there is nothing to set up for them.
+    pub onboarding_dismissed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -417,12 +420,13 @@ pub trait Store: Debug + Send + Sync {
         account: AccountId,
     ) -> Result<Option<Caller>, StoreError>;
 
-    /// `None` as for [`Store::caller`]. The catalog is as of the question, not older.
+    /// `None` as for [`Store::caller`]. The catalog is as of the question, not older. Seats are counted
+    /// as of `count_seats`, or not at all.
     async fn account_facts(
         &self,
         session: SessionId,
         account: AccountId,
-        count_seats: bool,
+        count_seats: Option<Timestamp>,
     ) -> Result<Option<AccountFacts>, StoreError>;
 
     async fn user(
@@ -604,7 +608,7 @@ pub trait Store: Debug + Send + Sync {
 
 /// Dropping it rolls everything back.
 #[async_trait]
-pub trait Transaction: InviteCodeWrites + Debug + Send {
+pub trait Transaction: InviteCodeWrites + TeamWrites + Debug + Send {
     /// False when the address belongs to somebody; nothing is inserted then.
     async fn insert_user(&mut self, user: &NewUser, now: Timestamp) -> Result<bool, StoreError>;
 

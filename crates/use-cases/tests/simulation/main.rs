@@ -14,6 +14,7 @@ mod oracle;
 mod provider;
 mod schedule;
 mod store;
+mod teams;
 mod unused;
 mod world;
 

@@ -29,7 +29,7 @@ use crate::{
 };
 
 #[derive(Debug)]
-struct Open {
+pub(crate) struct Open {
     shared: Shared,
     id: u64,
     writes: Vec<Write>,
@@ -586,7 +586,7 @@ impl Store for Shared {
         &self,
         _: SessionId,
         _: AccountId,
-        _: bool,
+        _: Option<Timestamp>,
     ) -> Result<Option<AccountFacts>, StoreError> {
         unused()
     }

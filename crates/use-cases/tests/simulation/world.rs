@@ -85,6 +85,7 @@ impl Shared {
             operations: unused.clone(),
             invite_codes: unused.clone(),
             reconciliation: unused.clone(),
+            teams: unused.clone(),
             passwords: unused.clone(),
             access_tokens: unused,
             payments: shared.clone(),

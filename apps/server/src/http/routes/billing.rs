@@ -25,10 +25,10 @@ const MAX_SEATS: u32 = 10_000;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BillingStateBody {
-    subscription: SubscriptionBody,
+    pub(super) subscription: SubscriptionBody,
     plan_billing: Option<PlanBillingBody>,
     /// `plan`, then every limit by its key; `null` is unlimited.
-    plan_limits: PlanLimitsBody,
+    pub(super) plan_limits: PlanLimitsBody,
     enabled_features: BTreeMap<String, bool>,
     trial_banner: Option<TrialBannerBody>,
     pending_kept_banner: bool,

@@ -9,10 +9,14 @@ mod config;
 mod devices;
 mod email;
 mod gate;
+mod invitations;
 mod invite_codes;
+mod invites;
 mod invoices;
 mod jobs;
 mod judging;
+mod members;
+mod own_account;
 mod passwords;
 mod plans;
 mod register;
@@ -59,6 +63,20 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(invoices::invoices)
             .service(subscriptions::start)
             .service(subscriptions::complete)
+            .service(own_account::show)
+            .service(own_account::subscription)
+            .service(own_account::switch)
+            .service(members::list)
+            .service(members::change)
+            .service(members::remove)
+            .service(members::transfer)
+            .service(invites::list)
+            .service(invites::create_many)
+            .service(invites::create)
+            .service(invites::revoke)
+            .service(invites::resend)
+            .service(invitations::look_up)
+            .service(invitations::accept)
             .service(webhooks::stripe)
             .service(gate::gate),
     );

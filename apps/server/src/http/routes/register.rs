@@ -44,7 +44,8 @@ pub(crate) struct RegisteredBody {
     tokens: TokensBody,
 }
 
-/// Signs a person up: person, account, reverse trial and session.
+/// Signs a person up: person, account, reverse trial and session. Who has the code of an invitation into
+/// an account joins that account instead, with the address proven.
 #[utoipa::path(
     operation_id = "register",
     tag = "auth",
@@ -52,6 +53,7 @@ pub(crate) struct RegisteredBody {
     responses(
         (status = 201, description = "Signed up and in; a mail to prove the address is on its way", body = RegisteredBody),
         (status = 400, description = "malformed_json · unknown_field · invalid_plan · invite_code_required · invite_code_invalid · invite_email_mismatch · invite_invalid_or_expired_or_revoked", body = ErrorBody),
+        (status = 402, description = "limit_reached · no_subscription · subscription_inactive · payment_pending: of the account that invites", body = ErrorBody),
         (status = 409, description = "email_taken", body = ErrorBody),
         (status = 413, description = "body_too_large", body = ErrorBody),
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
