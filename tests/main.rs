@@ -28,5 +28,6 @@ mod rate_limits;
 mod reconcile;
 mod stripe_faults;
 mod subscriptions;
+mod trial_notices;
 mod two_nodes;
 mod webhooks;

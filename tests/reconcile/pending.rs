@@ -4,7 +4,7 @@ use reqwest::Method;
 use tollgate_use_cases::{DriftKind, Outcome, ports::ReconcileJob};
 
 use super::unhurried;
-use crate::world::{DAY, HOUR, MINUTE, Person, World, monthly};
+use crate::world::{DAY, HOUR, JOBS, MINUTE, Person, World, monthly};
 
 async fn open_reservations(world: &World) -> i64 {
     world
@@ -64,12 +64,7 @@ async fn f22_a_page_that_was_paid_without_our_hearing_of_it_is_a_purchase() {
     assert_eq!(world.has_converged().await, 1);
     let bought = world.subscription(&ada).await;
     assert!(bought.starts_with("sub_"), "{bought}");
-    assert_eq!(
-        world
-            .count("SELECT count(*) FROM graphile_worker._private_jobs")
-            .await,
-        0
-    );
+    assert_eq!(world.count(JOBS).await, 0);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use tollgate_stripe_sandbox::signature_header;
 use tollgate_testkit::burst;
 
-use crate::world::{DAY, Person, SECOND, Setup, WEBHOOK_SECRET, World, monthly, raw_post, taken};
+use crate::world::{
+    DAY, JOBS, Person, SECOND, Setup, WEBHOOK_SECRET, World, monthly, raw_post, taken,
+};
 
 const PATH: &str = "/api/v1/webhooks/stripe";
 const OLD_SECRET: &str = "whsec_vutsrqponmlkjihgfedcba9876543210";
@@ -281,12 +283,7 @@ async fn an_event_of_a_customer_that_nobody_has_yet_waits_and_is_applied_later()
     assert_eq!(world.deliver(&event).await.ok(200), taken(false));
     assert_eq!(world.inbox(&event).await, "failed");
     world.drain().await;
-    assert_eq!(
-        world
-            .count("SELECT count(*) FROM graphile_worker._private_jobs")
-            .await,
-        1
-    );
+    assert_eq!(world.count(JOBS).await, 1);
     sqlx::query("UPDATE accounts SET stripe_customer_id = $1")
         .bind(customer)
         .execute(world.database.pool())
@@ -344,8 +341,7 @@ async fn a_purchase_that_stripe_does_not_know_is_tried_again_and_not_dropped() {
         .await;
     world.drain().await;
     assert_eq!(world.inbox(&event).await, "dead");
-    let waiting = "SELECT count(*) FROM graphile_worker._private_jobs";
-    assert_eq!(world.count(waiting).await, 0);
+    assert_eq!(world.count(JOBS).await, 0);
 }
 
 #[tokio::test]
@@ -593,6 +589,5 @@ async fn an_event_that_fails_for_three_days_waits_for_a_person() {
     world.execute(now).await;
     world.drain().await;
     assert_eq!(world.inbox(&event).await, "dead");
-    let waiting = "SELECT count(*) FROM graphile_worker._private_jobs";
-    assert_eq!(world.count(waiting).await, 0);
+    assert_eq!(world.count(JOBS).await, 0);
 }

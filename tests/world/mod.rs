@@ -49,6 +49,10 @@ pub(crate) fn just_under(span: Duration) -> Duration {
     span.checked_sub(SECOND).unwrap()
 }
 
+/// The jobs that are left. What announces the end of a trial waits for days.
+pub(crate) const JOBS: &str = "SELECT count(*) FROM graphile_worker._private_jobs \
+     WHERE key NOT LIKE 'announce_trial_end:%'";
+
 /// What takes longer has not happened.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -219,6 +223,7 @@ impl World {
     /// Lets time pass, here and at Stripe, and what follows from it arrive.
     pub(crate) async fn advance(&self, by: Duration) {
         self.clock.advance(by);
+        self.let_jobs_come_due().await;
         if self.sandbox.is_some() {
             let to = self.clock.now().unix_seconds();
             self.tell_sandbox("clock", json!({ "set": to })).await;
@@ -293,6 +298,27 @@ impl World {
             }
         });
         drained.await.expect("events and jobs come to an end");
+    }
+
+    /// What failed need not wait for its next turn.
+    pub(crate) async fn try_jobs_again(&self) {
+        sqlx::query("UPDATE graphile_worker._private_jobs SET run_at = now() WHERE attempts > 0")
+            .execute(self.database.pool())
+            .await
+            .unwrap();
+        self.drain().await;
+    }
+
+    /// The queue goes by the database's clock, which the test does not move. What failed keeps its turn.
+    async fn let_jobs_come_due(&self) {
+        sqlx::query(
+            "UPDATE graphile_worker._private_jobs SET run_at = now()
+             WHERE attempts = 0 AND run_at > now() AND run_at <= $1",
+        )
+        .bind(self.clock.now().as_datetime())
+        .execute(self.database.pool())
+        .await
+        .unwrap();
     }
 
     async fn wait_for_jobs(&self) {

@@ -174,6 +174,17 @@ impl World {
         self.drain().await;
     }
 
+    /// Changes the card on the provider's page, as a customer would.
+    pub(crate) async fn replace_card(&self, person: &Person, card: &str) {
+        let portal = self.get("/billing/portal-session").by(person);
+        let portal = portal.send().await.ok(200);
+        let page = portal["url"].as_str().unwrap();
+        let form = [("action", "card"), ("card", card)];
+        let answer = self.fetch(Method::POST, page).form(&form).send().await;
+        assert_eq!(answer.status, 303, "{answer}");
+        self.drain().await;
+    }
+
     /// The secret in the newest mail to `person` whose link leads to `page`.
     pub(crate) fn mailed_token(&self, person: &Person, page: &str) -> String {
         let link = format!("http://app.test/{page}?token=");

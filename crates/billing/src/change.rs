@@ -16,7 +16,7 @@ use crate::{
 const PREVIEW_LIFE: Duration = Duration::from_hours(1);
 
 /// How far the clocks of two nodes may be apart: a preview of one is confirmed at the other.
-const CLOCKS_APART: Duration = Duration::from_mins(5);
+pub(crate) const CLOCKS_APART: Duration = Duration::from_mins(5);
 
 /// How a person wants to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]

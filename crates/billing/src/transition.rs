@@ -14,8 +14,8 @@ use thiserror::Error;
 use tollgate_primitives::Timestamp;
 
 use crate::{
-    Bought, Ended, Meanwhile, PastDue, PendingPayment, ProviderStatus, ScheduledCancellation,
-    Snapshot, Stamp, Subscription, SubscriptionId, Trialing, Unpaid,
+    Bought, Ended, Meanwhile, PastDue, PaymentFailure, PendingPayment, ProviderStatus,
+    ScheduledCancellation, Snapshot, Stamp, Subscription, SubscriptionId, Trialing, Unpaid,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +45,7 @@ pub enum Event {
 /// What the shell must now do, as an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    WarnPaymentFailed {
-        attempt: u32,
-        next_attempt: Option<Timestamp>,
-    },
+    WarnPaymentFailed(PaymentFailure),
     WarnTrialEnding {
         ends_at: Timestamp,
     },
@@ -96,10 +93,12 @@ pub fn transition(
             next_attempt,
             stamp,
         } => {
-            let warning = Effect::WarnPaymentFailed {
+            let warning = Effect::WarnPaymentFailed(PaymentFailure {
+                subscription: subscription.clone(),
                 attempt: *attempt,
+                failed_at: instant(*stamp),
                 next_attempt: *next_attempt,
-            };
+            });
             on_stored(current, subscription, |state, bought| {
                 payment_failed(state, bought, (*attempt, *stamp), warning)
             })

@@ -64,6 +64,8 @@ tasks! {
     MailInvite = "mail_invite",
     MailInviteExpiring = "mail_invite_expiring",
     MailOwnershipTransferred = "mail_ownership_transferred",
+    AnnounceTrialEnd = "announce_trial_end",
+    MailTrialNotice = "mail_trial_notice",
     RetryEvent = "retry_event",
     ReadSubscription = "read_subscription",
     FinishChange = "finish_change",
@@ -176,7 +178,7 @@ mod tests {
     use super::*;
 
     #[expect(clippy::too_many_lines, reason = "one of each")]
-    fn one_of_each() -> [JobKind; 15] {
+    fn one_of_each() -> [JobKind; 17] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -195,8 +197,13 @@ mod tests {
             JobKind::MailPaymentFailed {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 to: tollgate_primitives::UserId::from_uuid(id(1)),
-                attempt: 2,
-                next_attempt: Some(Timestamp::MAX),
+                failure: serde_json::from_value(serde_json::json!({
+                    "subscription": "sub_1",
+                    "attempt": 2,
+                    "failed_at": Timestamp::MIN,
+                    "next_attempt": Timestamp::MAX,
+                }))
+                .unwrap(),
             },
             JobKind::MailTrialEnding {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
@@ -217,6 +224,17 @@ mod tests {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 to: tollgate_primitives::UserId::from_uuid(id(1)),
                 is_new_owner: true,
+            },
+            JobKind::AnnounceTrialEnd {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                notice: serde_json::from_str(r#""ends_soon""#).unwrap(),
+                ends_at: Timestamp::MAX,
+            },
+            JobKind::MailTrialNotice {
+                account: tollgate_primitives::AccountId::from_uuid(id(3)),
+                to: tollgate_primitives::UserId::from_uuid(id(1)),
+                notice: serde_json::from_str(r#""ended""#).unwrap(),
+                ends_at: Timestamp::MAX,
             },
             JobKind::RetryEvent { event },
             JobKind::ReadSubscription {

@@ -6,7 +6,7 @@
 use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
 use tollgate_primitives::{EmailAddress, Timestamp};
-use tollgate_use_cases::ports::Mail;
+use tollgate_use_cases::ports::{AfterTrial, Mail};
 
 /// More than any name a person may choose.
 const LONGEST_NAME: usize = 80;
@@ -80,6 +80,12 @@ impl Letter {
                 ends_at,
                 billing_url,
             } => trial_ending(account_name, *ends_at, billing_url, product),
+            Mail::TrialEnded {
+                account_name,
+                ended_at,
+                then,
+                billing_url,
+            } => trial_ended((account_name, *ended_at), *then, billing_url, product),
         }
     }
 }
@@ -239,6 +245,37 @@ fn trial_ending(
             day_and_time(ends_at),
         )],
         action: "See the billing page",
+        link: billing_url.to_owned(),
+        small_print: TO_BILLING_CONTACTS,
+    }
+}
+
+fn trial_ended(
+    (account_name, ended_at): (&str, Timestamp),
+    then: AfterTrial,
+    billing_url: &str,
+    product: &str,
+) -> Letter {
+    let what_is_left = match then {
+        AfterTrial::FreePlan => "The account goes on with the free plan.".to_owned(),
+        AfterTrial::ReadOnly { until } => format!(
+            "What your team has made can still be read until {}.",
+            day_and_time(until)
+        ),
+        AfterTrial::Nothing => "The account needs a plan to go on.".to_owned(),
+    };
+    Letter {
+        subject: format!("Your {product} trial has ended"),
+        greeting: "Hello,".to_owned(),
+        paragraphs: vec![
+            format!(
+                "The trial of {} ended on {}. {what_is_left}",
+                one_line(account_name),
+                day_and_time(ended_at),
+            ),
+            "To have all of it again, choose a plan: nothing is charged before you do.".into(),
+        ],
+        action: "Choose a plan",
         link: billing_url.to_owned(),
         small_print: TO_BILLING_CONTACTS,
     }

@@ -14,7 +14,7 @@ use tollgate_identity::Role;
 use tollgate_mail_smtp::{Settings, SettingsInvalid, SmtpMailer};
 use tollgate_mailbox::{Behaviour, Config, Mailbox, Message};
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
-use tollgate_use_cases::ports::{Mail, MailError, Mailer as _};
+use tollgate_use_cases::ports::{AfterTrial, Mail, MailError, Mailer as _};
 
 async fn mailbox() -> Mailbox {
     let any_port = (Ipv4Addr::LOCALHOST, 0).into();
@@ -98,6 +98,15 @@ fn ownership(name: &str, is_new_owner: bool) -> Mail {
     }
 }
 
+fn trial_ended(then: AfterTrial) -> Mail {
+    Mail::TrialEnded {
+        account_name: "Acme".into(),
+        ended_at: at("2026-12-01T09:05:00Z"),
+        then,
+        billing_url: "https://app.example.com/account/billing".into(),
+    }
+}
+
 fn at(text: &str) -> Timestamp {
     Timestamp::from_datetime(text.parse().unwrap()).unwrap()
 }
@@ -128,6 +137,14 @@ async fn every_mail_reads_well_as_text_and_as_html() {
         ("invite_expiring", invite_expiring("Acme")),
         ("ownership_received", ownership("Ada", true)),
         ("ownership_handed_over", ownership("Ada", false)),
+        ("trial_ended", trial_ended(AfterTrial::Nothing)),
+        (
+            "trial_ended_to_be_read",
+            trial_ended(AfterTrial::ReadOnly {
+                until: at("2026-12-31T09:05:00Z"),
+            }),
+        ),
+        ("trial_ended_free", trial_ended(AfterTrial::FreePlan)),
     ] {
         let message = delivered(&mail).await;
         let whole = format!(

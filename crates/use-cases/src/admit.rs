@@ -8,7 +8,7 @@ use tollgate_identity::{AdmissionRefused, Terms, Ticket};
 use tollgate_primitives::{AccountId, EmailAddress, Timestamp};
 
 use crate::{
-    App, Settings,
+    App, Settings, announce_trial_end,
     keyed::token_hash,
     ports::{NewUser, StoreError, Transaction},
 };
@@ -68,6 +68,9 @@ impl Admitted {
         };
         if let Some(subscription) = begins {
             tx.put_subscription(account, &subscription, now).await?;
+            if let Some(trial) = subscription.reverse() {
+                announce_trial_end::order(tx, account, trial).await?;
+            }
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ enum Verdict {
         account: AccountId,
         /// Of the subscription that `next` follows.
         version: Option<Version>,
-        next: Option<Subscription>,
+        next: Option<Box<Subscription>>,
         effect: Option<Effect>,
         /// Whether `next` could charge and what was before could not.
         begins: bool,
@@ -129,7 +129,7 @@ async fn apply_unlocked(
             effect: None,
             begins: false,
         }) if next.is_none() || received.is_settled() => {
-            let change = as_change(*account, *version, next.as_ref());
+            let change = as_change(*account, *version, next.as_deref());
             (EventState::Applied, change, Applied::Now)
         }
         Ok(
@@ -188,7 +188,7 @@ async fn carry_out(
             version,
             next,
             ..
-        } => as_change(*account, *version, next.as_ref()),
+        } => as_change(*account, *version, next.as_deref()),
         Verdict::Ignore | Verdict::Park { .. } | Verdict::ClosePurchase | Verdict::Read { .. } => {
             None
         }
@@ -355,7 +355,7 @@ fn step(
         account: *account,
         version: received.version,
         begins: !lives(current) && lives(&next),
-        next,
+        next: next.map(Box::new),
         effect,
     })
 }

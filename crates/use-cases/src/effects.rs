@@ -15,16 +15,11 @@ pub(crate) async fn order(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match effect {
-        Effect::WarnPaymentFailed {
-            attempt,
-            next_attempt,
-        } => {
-            let (attempt, next_attempt) = (*attempt, *next_attempt);
+        Effect::WarnPaymentFailed(failure) => {
             mail(tx, account, cause, |to| JobKind::MailPaymentFailed {
                 account,
                 to,
-                attempt,
-                next_attempt,
+                failure: failure.clone(),
             })
             .await
         }

@@ -3,6 +3,7 @@
 
 mod accept_invite;
 mod admit;
+mod announce_trial_end;
 mod app;
 mod apply_event;
 mod apply_read;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use tollgate_billing::SubscriptionId;
+use tollgate_billing::{Notice, SubscriptionId};
 use tollgate_primitives::JobKey;
 
 use crate::{
     App,
+    announce_trial_end::announce_trial_end,
     apply_event::{ApplyError, apply_event},
     change_subscription::{ChangeError, finish_change},
     end_second::end_second_subscription,
@@ -48,6 +49,7 @@ impl JobFailed {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of job")]
 pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFailed> {
     match kind {
         JobKind::MailVerification { token, .. } => send_mail::verification(app, key, token).await,
@@ -60,14 +62,33 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
         JobKind::MailPaymentFailed {
             account,
             to,
-            next_attempt,
-            ..
-        } => send_mail::payment_failed(app, key, (account, to), next_attempt).await,
+            failure,
+        } => {
+            let notice = Notice::PaymentFailed(failure);
+            send_mail::notice(app, key, (account, to), &notice).await
+        }
         JobKind::MailTrialEnding {
             account,
             to,
             ends_at,
-        } => send_mail::trial_ending(app, key, (account, to), ends_at).await,
+        } => {
+            let first_charge = Notice::FirstCharge { ends_at };
+            send_mail::notice(app, key, (account, to), &first_charge).await
+        }
+        JobKind::AnnounceTrialEnd {
+            account,
+            notice,
+            ends_at,
+        } => Ok(announce_trial_end(app, account, notice, ends_at).await?),
+        JobKind::MailTrialNotice {
+            account,
+            to,
+            notice,
+            ends_at,
+        } => {
+            let end = Notice::ReverseTrial { notice, ends_at };
+            send_mail::notice(app, key, (account, to), &end).await
+        }
         JobKind::MailInvite {
             account,
             invite,

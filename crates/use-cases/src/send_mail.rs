@@ -2,10 +2,15 @@
 //! became pointless is not sent.
 
 use secrecy::{ExposeSecret, SecretString};
+use tollgate_billing::{Access, Notice, Policy, Standing, TrialNotice, access, next_deadline};
 use tollgate_identity::Purpose;
 use tollgate_primitives::{AccountId, JobKey, Timestamp, TokenId, UserId};
 
-use crate::{App, JobFailed, ports::Mail};
+use crate::{
+    App, JobFailed,
+    ports::{AfterTrial, Mail},
+    reservation,
+};
 
 pub(crate) async fn verification(app: &App, key: &JobKey, token: TokenId) -> Result<(), JobFailed> {
     let Some((address, name)) = app.store.one_time_mailbox(token, app.clock.now()).await? else {
@@ -55,50 +60,71 @@ pub(crate) async fn password_changed(
     Ok(())
 }
 
-pub(crate) async fn payment_failed(
-    app: &App,
-    key: &JobKey,
-    contact: (AccountId, UserId),
-    next_attempt: Option<Timestamp>,
-) -> Result<(), JobFailed> {
-    tell(app, key, contact, |account_name, billing_url| {
-        Mail::PaymentFailed {
-            account_name,
-            next_attempt,
-            billing_url,
-        }
-    })
-    .await
-}
-
-pub(crate) async fn trial_ending(
-    app: &App,
-    key: &JobKey,
-    contact: (AccountId, UserId),
-    ends_at: Timestamp,
-) -> Result<(), JobFailed> {
-    tell(app, key, contact, |account_name, billing_url| {
-        Mail::TrialEnding {
-            account_name,
-            ends_at,
-            billing_url,
-        }
-    })
-    .await
-}
-
-async fn tell(
+/// Tells an owner or admin of an account what `notice` says, unless that is not so any more.
+pub(crate) async fn notice(
     app: &App,
     key: &JobKey,
     (account, to): (AccountId, UserId),
-    mail: impl FnOnce(String, String) -> Mail + Send,
+    notice: &Notice,
 ) -> Result<(), JobFailed> {
-    let Some((name, address)) = app.store.billing_contact(account, to).await? else {
+    let mut tx = app.store.begin().await?;
+    let locked = tx.lock_account(account).await?;
+    drop(tx);
+    let now = app.clock.now();
+    let Some(locked) = locked.filter(|locked| {
+        locked.suspended_at.is_none() && notice.is_due(&reservation::buyer(locked), now)
+    }) else {
         return Ok(());
     };
-    let billing_url = format!("{}/account/billing", app.settings.frontend_url);
-    app.mailer
-        .send(key, &address, &mail(name, billing_url))
-        .await?;
+    let Some((account_name, address)) = app.store.billing_contact(account, to).await? else {
+        return Ok(());
+    };
+    let mail = put_into_words(app, notice, &locked.standing, account_name, now);
+    app.mailer.send(key, &address, &mail).await?;
     Ok(())
+}
+
+fn put_into_words(
+    app: &App,
+    notice: &Notice,
+    standing: &Standing,
+    account_name: String,
+    now: Timestamp,
+) -> Mail {
+    let billing_url = format!("{}/account/billing", app.settings.frontend_url);
+    match notice {
+        Notice::PaymentFailed(failure) => Mail::PaymentFailed {
+            account_name,
+            next_attempt: failure.next_attempt,
+            billing_url,
+        },
+        Notice::FirstCharge { ends_at }
+        | Notice::ReverseTrial {
+            notice: TrialNotice::EndsSoon | TrialNotice::EndsTomorrow,
+            ends_at,
+        } => Mail::TrialEnding {
+            account_name,
+            ends_at: *ends_at,
+            billing_url,
+        },
+        Notice::ReverseTrial {
+            notice: TrialNotice::Ended,
+            ends_at,
+        } => Mail::TrialEnded {
+            account_name,
+            ended_at: *ends_at,
+            then: after_trial(standing, now.max(*ends_at), app.settings.policy),
+            billing_url,
+        },
+    }
+}
+
+fn after_trial(standing: &Standing, now: Timestamp, policy: Policy) -> AfterTrial {
+    match access(standing, now, policy) {
+        Access::Free => AfterTrial::FreePlan,
+        Access::ReadOnly { .. } => AfterTrial::ReadOnly {
+            until: next_deadline(standing, now, policy).unwrap_or(now),
+        },
+        Access::Full { .. } | Access::Locked(_) => AfterTrial::Nothing,
+    }
 }

@@ -12,7 +12,7 @@ use tollgate_billing::{
 use tollgate_primitives::{AccountId, JobKey, Timestamp};
 
 use crate::{
-    App, PurchaseError,
+    App, PurchaseError, announce_trial_end,
     apply_read::{self, Answer, NotApplied, apply_read},
     ports::{
         AuditEntry, Caller, FirstPayment, LockedAccount, PaymentsError, PurchaseKind, Reservation,
@@ -208,6 +208,9 @@ async fn settle(
     now: Timestamp,
 ) -> Result<Reserved, PurchaseError> {
     tx.put_subscription(account.id, &next, now).await?;
+    if let Some(trial) = next.reverse() {
+        announce_trial_end::order(tx.as_mut(), account.id, trial).await?;
+    }
     tx.leave_complimentary_on_purchase(account.id).await?;
     tx.end_left_complimentary(account.id, now).await?;
     close_old(tx.as_mut(), account, now).await?;

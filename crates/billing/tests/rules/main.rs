@@ -7,6 +7,7 @@ mod changes;
 mod drifts;
 mod given;
 mod lives;
+mod notices;
 mod properties;
 mod purchases;
 mod shapes;

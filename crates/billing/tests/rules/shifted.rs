@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tollgate_billing::{
-    Bought, Effect, Ended, Event, Grant, Meanwhile, Outcome, PastDue, PendingPayment, Period,
-    ScheduledCancellation, Snapshot, Stamp, Standing, Subscription, Trial, Trialing, Unpaid,
+    Bought, Effect, Ended, Event, Grant, Meanwhile, Outcome, PastDue, PaymentFailure,
+    PendingPayment, Period, ScheduledCancellation, Snapshot, Stamp, Standing, Subscription, Trial,
+    Trialing, Unpaid,
 };
 use tollgate_primitives::Timestamp;
 
@@ -159,13 +160,11 @@ impl Shifted for Event {
 impl Shifted for Effect {
     fn shifted(&self, by: u32) -> Self {
         match self {
-            Self::WarnPaymentFailed {
-                attempt,
-                next_attempt,
-            } => Self::WarnPaymentFailed {
-                attempt: *attempt,
-                next_attempt: next_attempt.shifted(by),
-            },
+            Self::WarnPaymentFailed(failure) => Self::WarnPaymentFailed(PaymentFailure {
+                failed_at: failure.failed_at.shifted(by),
+                next_attempt: failure.next_attempt.shifted(by),
+                ..failure.clone()
+            }),
             Self::WarnTrialEnding { ends_at } => Self::WarnTrialEnding {
                 ends_at: ends_at.shifted(by),
             },

@@ -285,7 +285,7 @@ impl<'l> Walk<'l> {
     fn check_effect(&self, heard: &Heard, event: usize, after: &mut Here) {
         match heard.effect {
             None => {}
-            Some(Effect::WarnPaymentFailed { .. }) => {
+            Some(Effect::WarnPaymentFailed(_)) => {
                 let (is_recovered, is_in_debt_again) = self.since(event, after.waiting);
                 let is_told = after.warned & 1 << event != 0;
                 self.assert(!is_told || is_in_debt_again, "i24: told twice");
@@ -421,7 +421,7 @@ impl<'l> Walk<'l> {
 }
 
 fn warns(heard: &Heard) -> bool {
-    matches!(heard.effect, Some(Effect::WarnPaymentFailed { .. }))
+    matches!(heard.effect, Some(Effect::WarnPaymentFailed(_)))
 }
 
 fn is_told(event: &Event, status: ProviderStatus) -> bool {

@@ -1,7 +1,7 @@
 //! What single steps keep, change and order, beyond the state they lead to.
 
 use tollgate_billing::{
-    Effect, Event, Interval, Outcome, PastDue, Period, PriceId, ProviderStatus,
+    Effect, Event, Interval, Outcome, PastDue, PaymentFailure, Period, PriceId, ProviderStatus,
     ScheduledCancellation, Snapshot, Stamp, Subscription, SubscriptionId, transition,
 };
 
@@ -18,7 +18,7 @@ fn a_failed_payment_opens_a_grace_period() {
         attempt: 1,
     };
     assert_eq!(next, Subscription::PastDue(expected));
-    assert_eq!(effect, Some(warning(1)));
+    assert_eq!(effect, Some(warning(1, 105)));
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_further_failure_warns_again_and_keeps_the_start_of_the_grace_period() {
         panic!("still past due");
     };
     assert_eq!((debt.since, debt.attempt), (at(STORED), 3));
-    assert_eq!(effect, Some(warning(3)));
+    assert_eq!(effect, Some(warning(3, 105)));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_debt_first_heard_of_by_a_snapshot_has_warned_nobody_yet() {
     let Outcome::Moved { next, effect } = outcome else {
         panic!("the failure itself came second");
     };
-    assert_eq!(effect, Some(warning(1)));
+    assert_eq!(effect, Some(warning(1, 104)));
     assert_eq!(next.bought().unwrap().stamp, stamp(105));
 }
 
@@ -272,11 +272,13 @@ fn paid(second: i64) -> Event {
     }
 }
 
-fn warning(attempt: u32) -> Effect {
-    Effect::WarnPaymentFailed {
+fn warning(attempt: u32, second: i64) -> Effect {
+    Effect::WarnPaymentFailed(PaymentFailure {
+        subscription: SubscriptionId::new("a"),
         attempt,
+        failed_at: at(second),
         next_attempt: Some(at(200)),
-    }
+    })
 }
 
 fn scheduled(is_auto: bool) -> Content {

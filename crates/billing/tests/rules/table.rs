@@ -295,7 +295,7 @@ fn cell(outcome: &Result<Outcome, Refused>) -> String {
         Ok(Outcome::Moved { next, effect }) => {
             let told = match effect {
                 None => "",
-                Some(Effect::WarnPaymentFailed { .. }) => "+warning",
+                Some(Effect::WarnPaymentFailed(_)) => "+warning",
                 Some(Effect::EndSecond { subscription }) => {
                     assert_eq!(*subscription, SubscriptionId::new("a"));
                     "+end"

@@ -1,7 +1,7 @@
 //! What the outside must do, as an order that is written in the transaction that promises it.
 
 use serde::{Deserialize, Serialize};
-use tollgate_billing::SubscriptionId;
+use tollgate_billing::{PaymentFailure, SubscriptionId, TrialNotice};
 use tollgate_primitives::{AccountId, ChangeId, InviteId, JobKey, Timestamp, TokenId, UserId};
 
 use super::NoticeId;
@@ -46,8 +46,7 @@ pub enum JobKind {
     MailPaymentFailed {
         account: AccountId,
         to: UserId,
-        attempt: u32,
-        next_attempt: Option<Timestamp>,
+        failure: PaymentFailure,
     },
     /// Tell one owner or admin of an account that the first charge is near.
     MailTrialEnding {
@@ -72,6 +71,19 @@ pub enum JobKind {
         account: AccountId,
         to: UserId,
         is_new_owner: bool,
+    },
+    /// Have the owners and admins of an account told of the end of its reverse trial.
+    AnnounceTrialEnd {
+        account: AccountId,
+        notice: TrialNotice,
+        ends_at: Timestamp,
+    },
+    /// Tell one owner or admin of an account of the end of its reverse trial.
+    MailTrialNotice {
+        account: AccountId,
+        to: UserId,
+        notice: TrialNotice,
+        ends_at: Timestamp,
     },
     /// Try a stored webhook event again.
     RetryEvent { event: NoticeId },
@@ -115,6 +127,8 @@ impl JobKind {
             Self::MailInvite { .. } => "mail_invite",
             Self::MailInviteExpiring { .. } => "mail_invite_expiring",
             Self::MailOwnershipTransferred { .. } => "mail_ownership_transferred",
+            Self::AnnounceTrialEnd { .. } => "announce_trial_end",
+            Self::MailTrialNotice { .. } => "mail_trial_notice",
             Self::RetryEvent { .. } => "retry_event",
             Self::ReadSubscription { .. } => "read_subscription",
             Self::EndSubscription { .. } => "end_subscription",

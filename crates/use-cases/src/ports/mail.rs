@@ -56,6 +56,20 @@ pub enum Mail {
         ends_at: Timestamp,
         billing_url: String,
     },
+    TrialEnded {
+        account_name: String,
+        ended_at: Timestamp,
+        then: AfterTrial,
+        billing_url: String,
+    },
+}
+
+/// What is left to an account after its trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterTrial {
+    FreePlan,
+    ReadOnly { until: Timestamp },
+    Nothing,
 }
 
 #[derive(Debug, Error)]

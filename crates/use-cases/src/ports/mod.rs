@@ -18,7 +18,7 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use invite_codes::{InviteCodeRecord, InviteCodeWrites, InviteCodes, NewInviteCode, Revoked};
 pub use jobs::{Job, JobKind};
-pub use mail::{Mail, MailError, Mailer};
+pub use mail::{AfterTrial, Mail, MailError, Mailer};
 pub use operations::{
     AccountDetail, AccountLookup, AccountPosition, AccountSummary, AuditRecord, EventPosition,
     EventStatus, EventStatusInvalid, EventSummary, JobId, JobRecord, JobState, JobStateInvalid,
