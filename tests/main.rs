@@ -24,6 +24,7 @@ mod main_job;
 mod openapi;
 mod ops;
 mod plans;
+mod pruning;
 mod rate_limits;
 mod reconcile;
 mod stripe_faults;

@@ -76,6 +76,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         invite_codes: Arc::new(store.clone()),
         reconciliation: Arc::new(store.clone()),
         teams: Arc::new(store.clone()),
+        pruning: Arc::new(store.clone()),
         store: Arc::new(store),
         passwords: Arc::new(passwords(config.passwords)?),
         key: token.clone(),

@@ -38,6 +38,7 @@ impl Worker {
             concurrency: options.concurrency,
             recovery: Recovery::default(),
             every_minute: reconcile.into_iter().collect(),
+            every_day: vec![JobKind::Prune {}],
         };
         let shutdown = CancellationToken::new();
         let runner = JobRunner::start(&settings, Arc::new(UseCases(app)), shutdown.clone())?;

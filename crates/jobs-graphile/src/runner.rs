@@ -45,6 +45,8 @@ pub struct Settings {
     /// What is ordered at the beginning of each minute, once however many workers there are. A minute
     /// in which none runs is not made up for.
     pub every_minute: Vec<JobKind>,
+    /// What is ordered once a day, once however many workers there are.
+    pub every_day: Vec<JobKind>,
 }
 
 /// How soon the jobs of a dead worker run again: within `dead_after` and `sweep_every`, and three
@@ -94,6 +96,7 @@ impl JobRunner {
             concurrency: settings.concurrency.get(),
             recovery: settings.recovery,
             every_minute: settings.every_minute.clone(),
+            every_day: settings.every_day.clone(),
             handler,
             shutdown: shutdown.clone(),
         };
@@ -137,6 +140,7 @@ struct Supervised {
     concurrency: usize,
     recovery: Recovery,
     every_minute: Vec<JobKind>,
+    every_day: Vec<JobKind>,
     handler: Arc<dyn Handler>,
     shutdown: CancellationToken,
 }
@@ -211,7 +215,8 @@ impl Supervised {
             .shutdown_signal(self.shutdown.clone().cancelled_owned())
             .shutdown_grace_period(GRACE)
             .shutdown_interrupted_job_retry_delay(Duration::ZERO)
-            .with_crons(self.every_minute.iter().map(task::every_minute));
+            .with_crons(self.every_minute.iter().map(task::every_minute))
+            .with_crons(self.every_day.iter().map(task::every_day));
         task::define_all(options)
     }
 }

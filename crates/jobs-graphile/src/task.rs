@@ -5,8 +5,8 @@ use std::{any::Any, error::Error, fmt, iter, panic::AssertUnwindSafe, sync::Arc,
 
 use futures_util::FutureExt as _;
 use graphile_worker::{
-    Crontab, CrontabTimer, DbExecutor as _, DbValue, IntoTaskHandlerResult, TaskHandler,
-    WorkerContext, WorkerOptions,
+    Crontab, CrontabFill, CrontabTimer, CrontabValue, DbExecutor as _, DbValue,
+    IntoTaskHandlerResult, TaskHandler, WorkerContext, WorkerOptions,
 };
 use metrics::{counter, histogram};
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,7 @@ tasks! {
     EndSubscription = "end_subscription",
     EndSecondSubscription = "end_second_subscription",
     Reconcile = "reconcile",
+    Prune = "prune",
 }
 
 /// Tries of an order that comes anew every minute: enough to outlive the worker that took it.
@@ -80,10 +81,28 @@ const TRIES_WITHIN_A_MINUTE: u16 = 3;
 
 /// Orders `kind` at the beginning of each minute; an order that still waits then is replaced.
 pub(crate) fn every_minute(kind: &JobKind) -> Crontab {
-    let key = JobKey::new(kind.name(), "every-minute");
-    let mut crontab = Crontab::new(CrontabTimer::every_minute(), kind.name());
-    crontab.options.job_key = Some(key.as_str().to_owned());
+    let mut crontab = ordered(kind, "every-minute", CrontabTimer::every_minute());
     crontab.options.max = Some(TRIES_WITHIN_A_MINUTE);
+    crontab
+}
+
+/// Orders `kind` once a day, when it is night in Europe and early in the day of Asia. A day in which
+/// nobody was there to is made up for.
+pub(crate) fn every_day(kind: &JobKind) -> Crontab {
+    let timer = CrontabTimer {
+        minutes: vec![CrontabValue::Number(30)],
+        hours: vec![CrontabValue::Number(2)],
+        ..CrontabTimer::default()
+    };
+    let mut crontab = ordered(kind, "every-day", timer);
+    crontab.options.fill = Some(CrontabFill::days(1));
+    crontab
+}
+
+fn ordered(kind: &JobKind, often: &str, timer: CrontabTimer) -> Crontab {
+    let key = JobKey::new(kind.name(), often);
+    let mut crontab = Crontab::new(timer, kind.name());
+    crontab.options.job_key = Some(key.as_str().to_owned());
     let kind = kind.clone();
     // An order is a map of plain values, which JSON always has words for.
     crontab.payload = serde_json::to_value(Order { key, kind }).ok();
@@ -178,7 +197,7 @@ mod tests {
     use super::*;
 
     #[expect(clippy::too_many_lines, reason = "one of each")]
-    fn one_of_each() -> [JobKind; 17] {
+    fn one_of_each() -> [JobKind; 18] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -257,6 +276,7 @@ mod tests {
                 subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
             },
             JobKind::Reconcile {},
+            JobKind::Prune {},
         ]
     }
 

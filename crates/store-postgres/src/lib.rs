@@ -21,6 +21,7 @@ mod operations;
 mod outbox;
 mod people;
 mod pool;
+mod pruning;
 mod purchases;
 mod queue;
 mod rate_limits;

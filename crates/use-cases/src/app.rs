@@ -12,7 +12,8 @@ use crate::{
     limits::RateLimits,
     ports::{
         AccessClaims, AccessTokens, Clock, Entropy, InviteCodes, Mailer, NewRefreshToken,
-        NewSession, Operations, Passwords, Payments, Reconciliation, Store, Teams, Webhooks,
+        NewSession, Operations, Passwords, Payments, Pruning, Reconciliation, Store, Teams,
+        Webhooks,
     },
 };
 
@@ -28,6 +29,7 @@ pub struct App {
     pub invite_codes: Arc<dyn InviteCodes>,
     pub reconciliation: Arc<dyn Reconciliation>,
     pub teams: Arc<dyn Teams>,
+    pub pruning: Arc<dyn Pruning>,
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
     pub payments: Arc<dyn Payments>,

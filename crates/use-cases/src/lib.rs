@@ -32,6 +32,7 @@ mod open_checkout;
 mod open_portal;
 mod pass_gate;
 pub mod ports;
+mod prune;
 mod read_subscription;
 mod receive_webhook;
 mod reconcile;

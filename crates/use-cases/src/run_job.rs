@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tollgate_billing::{Notice, SubscriptionId};
-use tollgate_primitives::JobKey;
+use tollgate_primitives::{AccountId, JobKey};
 
 use crate::{
     App,
@@ -14,6 +14,7 @@ use crate::{
     end_second::end_second_subscription,
     end_subscription::end_subscription,
     ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
+    prune::prune,
     read_subscription::{ReadError, read_subscription},
     reconcile::reconcile_what_is_due,
     reset_password::mail_password_reset,
@@ -63,18 +64,12 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             account,
             to,
             failure,
-        } => {
-            let notice = Notice::PaymentFailed(failure);
-            send_mail::notice(app, key, (account, to), &notice).await
-        }
+        } => send_mail::notice(app, key, (account, to), &Notice::PaymentFailed(failure)).await,
         JobKind::MailTrialEnding {
             account,
             to,
             ends_at,
-        } => {
-            let first_charge = Notice::FirstCharge { ends_at };
-            send_mail::notice(app, key, (account, to), &first_charge).await
-        }
+        } => send_mail::notice(app, key, (account, to), &Notice::FirstCharge { ends_at }).await,
         JobKind::AnnounceTrialEnd {
             account,
             notice,
@@ -108,10 +103,7 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
         JobKind::ReadSubscription {
             account,
             subscription,
-        } => match read_subscription(app, account, &subscription).await {
-            Ok(()) => Ok(()),
-            Err(error) => put_off(app, &subscription, error).await,
-        },
+        } => read_or_put_off(app, account, &subscription).await,
         JobKind::EndSubscription { subscription, .. } => end_subscription(app, &subscription).await,
         JobKind::FinishChange { account, change } => Ok(finish_change(app, account, change).await?),
         JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
@@ -124,6 +116,18 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             reconcile_what_is_due(app).await;
             Ok(())
         }
+        JobKind::Prune {} => Ok(prune(app).await?),
+    }
+}
+
+async fn read_or_put_off(
+    app: &App,
+    account: AccountId,
+    subscription: &SubscriptionId,
+) -> Result<(), JobFailed> {
+    match read_subscription(app, account, subscription).await {
+        Ok(()) => Ok(()),
+        Err(error) => put_off(app, subscription, error).await,
     }
 }
 

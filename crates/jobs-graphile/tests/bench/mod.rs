@@ -284,6 +284,7 @@ fn start(url: &str, concurrency: usize, recovery: Recovery, handler: Arc<Obedien
         concurrency: concurrency.try_into().unwrap(),
         recovery,
         every_minute: Vec::new(),
+        every_day: Vec::new(),
     };
     let shutdown = CancellationToken::new();
     let runner = JobRunner::start(&settings, handler, shutdown.clone()).unwrap();

@@ -11,6 +11,7 @@ mod kept;
 mod people;
 mod plans;
 mod pool;
+mod pruning;
 mod purchases;
 mod reconciliation;
 mod sessions;

@@ -9,7 +9,7 @@ use tollgate_identity::Role;
 use tollgate_primitives::InviteId;
 use tollgate_use_cases::ports::{
     AccountLookup, Change, EventState, EventStatus, NewCode, NewInvite, NewRefreshToken, NoticeId,
-    Operations, Reconciliation, Store, Teams,
+    Operations, Prunable, Pruning, Reconciliation, Store, Teams,
 };
 
 use crate::support::{
@@ -48,6 +48,11 @@ const CROWD: &str = "
             (account_id, id, invited_by, email, role, code_id, code_hash, created_at, expires_at)
         SELECT a, gen_random_uuid(), u, 'guest-' || n || '@example.com', 'viewer', gen_random_uuid(), hash,
             at, at + interval '1 year' FROM crowd;
+    INSERT INTO subscription_changes (id, account_id, stripe_subscription_id, kind, requested_by, requested_at,
+            closed_at, is_done)
+        SELECT gen_random_uuid(), a, 'sub_crowd_' || n, 'cancel', u, at, at, true FROM crowd;
+    INSERT INTO one_time_tokens (id, purpose, user_id, hash, expires_at, created_at)
+        SELECT gen_random_uuid(), 'verify', u, hash, at, at FROM crowd;
     INSERT INTO subscription_reads SELECT a, 'sub_crowd_' || n, 0 FROM crowd;
     UPDATE subscriptions SET status = 'pending_payment', plan = 'pro', billing_interval = 'monthly', seat_limit = 1,
             stripe_subscription_id = 'sub_crowd_7', stripe_price_id = 'price', provider_stamp = 1,
@@ -200,6 +205,9 @@ async fn ask_everything(bench: &Bench, round: u8) {
     ask_as_operator(bench).await;
     ask_for_reconciliation(bench).await;
     ask_for_team(bench, round).await;
+    for what in Prunable::ALL {
+        store.prune(what, at(-100_000_000), 100).await.unwrap();
+    }
     store.customer(account(1)).await.unwrap().unwrap();
     let successor = NewRefreshToken {
         id: token(100 + round),

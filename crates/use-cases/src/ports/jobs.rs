@@ -112,6 +112,8 @@ pub enum JobKind {
     },
     /// Go on with whatever reconciliation is due.
     Reconcile {},
+    /// Delete what is over and nothing asks for any more.
+    Prune {},
 }
 
 impl JobKind {
@@ -136,6 +138,7 @@ impl JobKind {
             Self::ExpireCheckout { .. } => "expire_checkout",
             Self::EndSecondSubscription { .. } => "end_second_subscription",
             Self::Reconcile {} => "reconcile",
+            Self::Prune {} => "prune",
         }
     }
 }

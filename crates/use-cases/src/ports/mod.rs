@@ -8,6 +8,7 @@ mod mail;
 mod operations;
 mod passwords;
 mod payments;
+mod pruning;
 mod reconciliation;
 mod store;
 mod teams;
@@ -31,6 +32,7 @@ pub use payments::{
     ListedSubscription, NewCustomer, Payments, PaymentsError, PreviewLine, StartedSubscription,
     SubscriptionRequest, SubscriptionsPage,
 };
+pub use pruning::{Prunable, Pruning};
 pub use reconciliation::{
     CallClaim, CustomerAccount, OpenReservation, OverduePage, ReconcileJob, Reconciliation, Turn,
     TurnEnd, TurnStart, TurnTaken,

@@ -11,7 +11,8 @@ use tollgate_use_cases::ports::{
     AccountSummary, AuditRecord, CallClaim, CustomerAccount, Entropy, EventPosition, EventStatus,
     EventSummary, InviteCodeRecord, InviteCodes, JobId, JobRecord, JobState, NoticeId, OpenEvents,
     OpenReservation, Operations, OverduePage, Page, PasswordHash, Passwords, PasswordsError,
-    ReconcileJob, Reconciliation, StoreError, Turn, TurnEnd, TurnStart, TurnTaken, Verdict,
+    Prunable, Pruning, ReconcileJob, Reconciliation, StoreError, Turn, TurnEnd, TurnStart,
+    TurnTaken, Verdict,
 };
 use uuid::Uuid;
 
@@ -190,6 +191,13 @@ impl Reconciliation for Unused {
         _: Option<AccountId>,
         _: u16,
     ) -> Result<OverduePage, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Pruning for Unused {
+    async fn prune(&self, _: Prunable, _: Timestamp, _: u16) -> Result<u64, StoreError> {
         unused()
     }
 }

@@ -86,6 +86,7 @@ impl Shared {
             invite_codes: unused.clone(),
             reconciliation: unused.clone(),
             teams: unused.clone(),
+            pruning: unused.clone(),
             passwords: unused.clone(),
             access_tokens: unused,
             payments: shared.clone(),

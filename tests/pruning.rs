@@ -1,0 +1,91 @@
+//! What is over is deleted once nothing asks for it any more.
+
+use serde_json::json;
+use tollgate_primitives::JobKey;
+use tollgate_use_cases::{ports::JobKind, run_job};
+
+use crate::world::{DAY, World, taken};
+
+impl World {
+    /// As the queue orders it once a day.
+    async fn prune(&self) {
+        let key = JobKey::new("prune", "every-day");
+        run_job(self.app(), &key, JobKind::Prune {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn i30_an_event_is_remembered_for_as_long_as_it_can_be_told_again() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.buy(&ada, "pro").await;
+    let told = world.event("customer.subscription.created").await;
+    assert_eq!(world.inbox(&told).await, "applied");
+    let of_nobody = {
+        let mut event = told.clone();
+        event["id"] = json!("evt_of_nobody");
+        event["data"]["object"]["customer"] = json!("cus_nobody");
+        event
+    };
+    world.deliver(&of_nobody).await.ok(200);
+    assert_eq!(world.inbox(&of_nobody).await, "failed");
+
+    // The provider resends for thirty days.
+    world.advance(30 * DAY).await;
+    world.prune().await;
+    let again = world.deliver(&told).await;
+    assert_eq!(again.ok(200), taken(false));
+    let mut ada = ada;
+    world.sign_in(&mut ada).await;
+    assert_eq!(world.standing(&ada).await, "active pro by paid");
+
+    world.advance(5 * DAY).await;
+    world.prune().await;
+    assert_eq!(world.inbox(&told).await, "applied");
+    world.advance(DAY).await;
+    world.prune().await;
+    assert_eq!(world.inbox(&told).await, "absent");
+    assert_eq!(world.inbox(&of_nobody).await, "dead");
+    // The renewal's, of less than thirty-five days ago.
+    let renewed = world.event("invoice.paid").await;
+    assert_eq!(world.inbox(&renewed).await, "applied");
+}
+
+#[tokio::test]
+async fn what_is_over_is_deleted_and_whoever_is_signed_in_stays_so() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    world.buy(&ada, "pro").await;
+    let cancel = || world.post("/billing/cancel").by(&ada).json(&json!({}));
+    cancel().send().await.ok(200);
+    let over = "SELECT (SELECT count(*) FROM purchase_reservations WHERE closed_at IS NOT NULL)
+                     + (SELECT count(*) FROM subscription_changes WHERE closed_at IS NOT NULL)
+                     + (SELECT count(*) FROM one_time_tokens)
+                     + (SELECT count(*) FROM refresh_tokens)";
+    assert_eq!(world.count(over).await, 4);
+    world.prune().await;
+    assert_eq!(world.count(over).await, 4);
+
+    world.advance(29 * DAY).await;
+    world.prune().await;
+    // The link to prove the address worked for a day.
+    assert_eq!(world.count(over).await, 3);
+    let refreshed = world.post("/auth/refresh").bearer(&ada.refresh);
+    refreshed.send().await.ok(200);
+
+    world.advance(7 * DAY).await;
+    world.prune().await;
+    // Both refresh tokens: the used one would end the session.
+    assert_eq!(world.count(over).await, 2);
+    world.advance(55 * DAY).await;
+    world.prune().await;
+    assert_eq!(world.count(over).await, 2);
+    world.advance(DAY).await;
+    world.prune().await;
+    assert_eq!(world.count(over).await, 1);
+    world.advance(29 * DAY).await;
+    world.prune().await;
+    assert_eq!(world.count(over).await, 0);
+    let sessions = "SELECT count(*) FROM auth_sessions";
+    assert_eq!(world.count(sessions).await, 1);
+}
