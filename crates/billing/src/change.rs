@@ -160,7 +160,6 @@ const fn ready(provider: Provider) -> Result<(), PurchaseRefused> {
     match provider {
         Provider::Ready => Ok(()),
         Provider::NotConfigured => Err(PurchaseRefused::ProviderNotConfigured),
-        Provider::WrongMode => Err(PurchaseRefused::BillingMisconfigured),
     }
 }
 

@@ -48,8 +48,6 @@ impl Offer {
 pub enum Provider {
     Ready,
     NotConfigured,
-    /// A live key outside production, or a test key in it.
-    WrongMode,
 }
 
 /// The buyer, as far as buying is concerned.
@@ -91,8 +89,6 @@ pub enum PurchaseRefused {
     BillingNotConfigured,
     #[error("no payment provider is configured")]
     ProviderNotConfigured,
-    #[error("the payment provider's key does not fit this environment")]
-    BillingMisconfigured,
     #[error("the account belongs to the test cohort")]
     SyntheticTestCohort,
     #[error("the account is complimentary")]
@@ -178,7 +174,6 @@ fn price_to_ask<'o>(
     match provider {
         Provider::Ready => Ok(price),
         Provider::NotConfigured => Err(PurchaseRefused::ProviderNotConfigured),
-        Provider::WrongMode => Err(PurchaseRefused::BillingMisconfigured),
     }
 }
 

@@ -42,7 +42,7 @@ pub async fn list_invoices(
         .transpose()?;
     match app.settings.provider {
         Provider::Ready => {}
-        Provider::NotConfigured | Provider::WrongMode => return Err(InvoicesError::NotConfigured),
+        Provider::NotConfigured => return Err(InvoicesError::NotConfigured),
     }
     let Some(customer) = app.store.customer(caller.account).await? else {
         return Ok(Invoices {

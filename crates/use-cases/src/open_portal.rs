@@ -24,7 +24,7 @@ pub enum PortalError {
 pub async fn open_portal(app: &App, caller: &Caller) -> Result<String, PortalError> {
     match app.settings.provider {
         Provider::Ready => {}
-        Provider::NotConfigured | Provider::WrongMode => return Err(PortalError::NotConfigured),
+        Provider::NotConfigured => return Err(PortalError::NotConfigured),
     }
     let customer = app
         .store

@@ -830,10 +830,6 @@ impl From<PurchaseRefused> for ApiError {
                 "This plan has no price for that interval; choose another.",
             ),
             PurchaseRefused::ProviderNotConfigured => Self::provider_not_configured(),
-            PurchaseRefused::BillingMisconfigured => unavailable(
-                "billing_misconfigured",
-                "Payments are set up for another environment; nothing was charged.",
-            ),
             PurchaseRefused::SyntheticTestCohort => Self::new(
                 StatusCode::FORBIDDEN,
                 "synthetic_test_cohort",

@@ -98,7 +98,7 @@ impl Case {
 /// each other.
 type Fault = (u8, PurchaseRefused, fn(&mut Case));
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 11] = [
     (1, PurchaseRefused::InvalidPlan, |case| case.offer = None),
     (2, PurchaseRefused::TierNotYetAvailable, |case| {
         case.offer = case.offer.take().map(|offer| Offer {
@@ -114,9 +114,6 @@ const FAULTS: [Fault; 12] = [
     }),
     (4, PurchaseRefused::ProviderNotConfigured, |case| {
         case.provider = Provider::NotConfigured;
-    }),
-    (4, PurchaseRefused::BillingMisconfigured, |case| {
-        case.provider = Provider::WrongMode;
     }),
     (5, PurchaseRefused::SyntheticTestCohort, |case| {
         case.is_test_cohort = true;

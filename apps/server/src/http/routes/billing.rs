@@ -136,7 +136,7 @@ pub(crate) async fn show_state(
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 422, description = "validation_failed", body = ErrorBody),
         (status = 502, description = "payment_provider_error", body = ErrorBody),
-        (status = 503, description = "billing_not_configured · payment_provider_not_configured · billing_misconfigured · payment_provider_unavailable · unavailable", body = ErrorBody),
+        (status = 503, description = "billing_not_configured · payment_provider_not_configured · payment_provider_unavailable · unavailable", body = ErrorBody),
     )
 )]
 #[post("/billing/checkout-session")]

@@ -72,7 +72,7 @@ pub(crate) struct PreviewLineBody {
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 422, description = "validation_failed", body = ErrorBody),
         (status = 502, description = "payment_provider_error", body = ErrorBody),
-        (status = 503, description = "billing_not_configured · payment_provider_not_configured · billing_misconfigured · payment_provider_unavailable · unavailable", body = ErrorBody),
+        (status = 503, description = "billing_not_configured · payment_provider_not_configured · payment_provider_unavailable · unavailable", body = ErrorBody),
     )
 )]
 #[post("/billing/change-plan")]
@@ -102,7 +102,7 @@ pub(crate) async fn change_plan(
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 422, description = "validation_failed", body = ErrorBody),
         (status = 502, description = "payment_provider_error", body = ErrorBody),
-        (status = 503, description = "billing_not_configured · payment_provider_not_configured · billing_misconfigured · payment_provider_unavailable · unavailable", body = ErrorBody),
+        (status = 503, description = "billing_not_configured · payment_provider_not_configured · payment_provider_unavailable · unavailable", body = ErrorBody),
     )
 )]
 #[post("/billing/change-plan/preview")]
@@ -127,7 +127,7 @@ pub(crate) async fn preview_change(
         (status = 403, description = "role_required", body = ErrorBody),
         (status = 409, description = "nothing_to_cancel · change_in_progress", body = ErrorBody),
         (status = 502, description = "payment_provider_error", body = ErrorBody),
-        (status = 503, description = "payment_provider_not_configured · billing_misconfigured · payment_provider_unavailable · unavailable", body = ErrorBody),
+        (status = 503, description = "payment_provider_not_configured · payment_provider_unavailable · unavailable", body = ErrorBody),
     )
 )]
 #[post("/billing/cancel")]
@@ -150,7 +150,7 @@ pub(crate) async fn cancel(
         (status = 403, description = "role_required", body = ErrorBody),
         (status = 409, description = "nothing_to_keep · change_in_progress", body = ErrorBody),
         (status = 502, description = "payment_provider_error", body = ErrorBody),
-        (status = 503, description = "payment_provider_not_configured · billing_misconfigured · payment_provider_unavailable · unavailable", body = ErrorBody),
+        (status = 503, description = "payment_provider_not_configured · payment_provider_unavailable · unavailable", body = ErrorBody),
     )
 )]
 #[post("/billing/keep")]
