@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tollgate_billing::SubscriptionId;
+use tollgate_primitives::JobKey;
 use tollgate_testkit::burst;
+use tollgate_use_cases::{ports::JobKind, run_job};
 use uuid::Uuid;
 
 use crate::world::{Answer, DAY, PASSWORD, Person, Setup, World, monthly, raw_post};
@@ -155,6 +158,52 @@ async fn i25_a_page_that_was_open_is_closed_and_what_was_paid_on_it_ends() {
     world.deliver(&ended).await.ok(200);
     let status = "SELECT count(*) FROM subscriptions WHERE status = 'canceled'";
     assert_eq!(world.count(status).await, 1);
+}
+
+#[tokio::test]
+async fn i25_what_was_paid_in_the_moment_of_a_suspension_is_given_back_once() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    let mut olga = world.operator().await;
+    world.advance(DAY * 15).await;
+    world.sign_in(&mut ada).await;
+    world.sign_in(&mut olga).await;
+    world.hold_events().await;
+    world.buy(&ada, "pro").await;
+    suspend(&world, &olga, &ada).await;
+    for event in world.events().await {
+        world.deliver(&event).await.ok(200);
+    }
+    world.drain().await;
+    let subscription = world.subscription(&ada).await;
+    assert_eq!(status_at_stripe(&world, &subscription).await, "canceled");
+    let again = JobKind::EndSubscription {
+        account: ada.account.parse().unwrap(),
+        subscription: SubscriptionId::new(&subscription),
+        gives_back: true,
+    };
+    let key = JobKey::new("return-subscription", &subscription);
+    run_job(world.app(), &key, again).await.unwrap();
+    let refunds = world.stripe_list("refunds").await;
+    let amounts: Vec<_> = refunds.iter().map(|refund| &refund["amount"]).collect();
+    assert_eq!(amounts, [4900]);
+    assert_eq!(world.trail("suspended_purchase_returned").await.len(), 1);
+}
+
+#[tokio::test]
+async fn i25_what_ran_before_a_suspension_is_ended_and_not_given_back() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    let mut olga = world.operator().await;
+    world.advance(DAY * 15).await;
+    world.sign_in(&mut ada).await;
+    world.sign_in(&mut olga).await;
+    world.buy(&ada, "pro").await;
+    let subscription = world.subscription(&ada).await;
+    suspend(&world, &olga, &ada).await;
+    world.drain().await;
+    assert_eq!(status_at_stripe(&world, &subscription).await, "canceled");
+    assert!(world.stripe_list("refunds").await.is_empty());
 }
 
 #[tokio::test]

@@ -263,6 +263,7 @@ mod tests {
             JobKind::EndSubscription {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
+                gives_back: true,
             },
             JobKind::FinishChange {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),

@@ -214,7 +214,8 @@ async fn carry_out(
         ..
     } = &verdict
     {
-        end_subscription::order_if_suspended(tx, *account, next).await?;
+        // What begins did not run before.
+        end_subscription::order_if_suspended(tx, *account, (None, next), now).await?;
     }
     match verdict {
         Verdict::Change {

@@ -91,7 +91,8 @@ pub(crate) async fn put(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.put_subscription(locked.id, next, now).await?;
-    end_subscription::order_if_suspended(tx, locked.id, next).await?;
+    let before = locked.standing.subscription.as_ref();
+    end_subscription::order_if_suspended(tx, locked.id, (before, next), now).await?;
     if let Some(open) = &locked.reservation
         && reservation::is_over(open, next)
     {

@@ -335,7 +335,8 @@ async fn conclude(
 ) -> Result<(), StoreError> {
     if let Some(next) = next {
         tx.put_subscription(begun.account, next, now).await?;
-        order_if_suspended(tx.as_mut(), begun.account, next).await?;
+        // What is changed ran before, too.
+        order_if_suspended(tx.as_mut(), begun.account, (Some(next), next), now).await?;
     }
     if is_done {
         tx.audit(&audit_entry(begun), now).await?;

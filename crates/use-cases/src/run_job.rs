@@ -104,7 +104,11 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             account,
             subscription,
         } => read_or_put_off(app, account, &subscription).await,
-        JobKind::EndSubscription { subscription, .. } => end_subscription(app, &subscription).await,
+        JobKind::EndSubscription {
+            subscription,
+            gives_back,
+            ..
+        } => end_subscription(app, &subscription, gives_back).await,
         JobKind::FinishChange { account, change } => Ok(finish_change(app, account, change).await?),
         JobKind::ExpireCheckout { session } => Ok(app.payments.expire_checkout(&session).await?),
         JobKind::EndSecondSubscription {

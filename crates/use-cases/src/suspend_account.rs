@@ -83,9 +83,11 @@ async fn end_charging(
     }
     let live = account.standing.subscription.as_ref();
     let live = live.filter(|subscription| subscription.is_live_at_provider());
-    if let Some(bought) = live.and_then(|subscription| subscription.bought()) {
-        tx.enqueue(&end_subscription::order(account.id, &bought.subscription))
-            .await?;
+    if let Some((live, bought)) = live.and_then(|live| Some((live, live.bought()?))) {
+        // What waits for its first payment may get it until it is ended.
+        let gives_back = !live.is_running();
+        let order = end_subscription::order(account.id, &bought.subscription, gives_back);
+        tx.enqueue(&order).await?;
     }
     Ok(())
 }

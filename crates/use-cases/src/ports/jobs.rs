@@ -96,6 +96,9 @@ pub enum JobKind {
     EndSubscription {
         account: AccountId,
         subscription: SubscriptionId,
+        /// Whether what was paid for the present period is given back.
+        #[serde(default)]
+        gives_back: bool,
     },
     /// Carry out a change of a subscription that nobody has seen through.
     FinishChange {
