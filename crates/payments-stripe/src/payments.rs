@@ -324,8 +324,19 @@ impl Payments for StripePayments {
         key: &JobKey,
         request: &SubscriptionRequest,
     ) -> Result<StartedSubscription, PaymentsError> {
-        let made: objects::Subscription = self.ask(subscription(request), Some(key)).await?;
-        Ok(started(&made, made.created()?)?)
+        match self
+            .ask::<objects::Subscription>(subscription(request), Some(key))
+            .await
+        {
+            Err(PaymentsError::KeySpent(failure)) => {
+                let made = self.subscription_made(request).await?;
+                made.ok_or(PaymentsError::KeySpent(failure))
+            }
+            made => {
+                let made = made?;
+                Ok(started(&made, made.created()?)?)
+            }
+        }
     }
 
     async fn read_first_payment(

@@ -4,12 +4,16 @@
 use std::{collections::HashMap, time::Duration};
 
 use serde::Deserialize;
+use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
 use stripe_checkout::checkout_session::ListCheckoutSession;
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_core::customer::ListCustomer;
-use tollgate_billing::Customer;
+use tollgate_billing::{Customer, SubscriptionId};
 use tollgate_primitives::AccountId;
-use tollgate_use_cases::ports::{CheckoutRequest, CheckoutSession, PaymentsError};
+use tollgate_use_cases::ports::{
+    CheckoutRequest, CheckoutSession, Payments as _, PaymentsError, StartedSubscription,
+    SubscriptionRequest,
+};
 
 use crate::{
     StripePayments,
@@ -85,6 +89,27 @@ impl StripePayments {
             }
         }
         Ok(None)
+    }
+
+    /// Among the customer's newest subscriptions, whatever became of it meanwhile.
+    pub(crate) async fn subscription_made(
+        &self,
+        request: &SubscriptionRequest,
+    ) -> Result<Option<StartedSubscription>, PaymentsError> {
+        let reservation = request.reservation.to_string();
+        let subscriptions = ListSubscription::new()
+            .customer(request.customer.as_str())
+            .status(ListSubscriptionStatus::All)
+            .limit(PAGE);
+        let newest: List<Made> = self.ask(subscriptions.build(), None).await?;
+        let is_ours = |made: &&Made| made.metadata.get(RESERVATION) == Some(&reservation);
+        match newest.data.iter().find(is_ours) {
+            Some(made) => {
+                let id = SubscriptionId::new(made.id.as_str());
+                self.read_first_payment(&id).await
+            }
+            None => Ok(None),
+        }
     }
 }
 
