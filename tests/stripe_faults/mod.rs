@@ -4,6 +4,7 @@ mod away;
 mod broken_answers;
 mod kept_failures;
 mod keys;
+mod killed;
 mod late_news;
 mod lost_answers;
 mod slow;

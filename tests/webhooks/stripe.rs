@@ -548,7 +548,7 @@ async fn f23_t80_news_that_arrive_before_the_answer_to_our_own_call_are_fine() {
     let world = World::start().await;
     let settings = json!({ "sign_with_sandbox_clock": true, "webhook_before_answer": true });
     world.tell_sandbox("settings", settings).await;
-    for round in 0..10 {
+    for round in 0..100 {
         let person = world.person(&format!("Ada{round}")).await;
         world.buy(&person, "pro").await;
         assert!(!world.subscription(&person).await.is_empty());
