@@ -1,13 +1,18 @@
-//! Rules about people: who may sign up, passwords, names, roles, sessions, the days to verify an address.
+//! Rules about people: who may sign up, passwords, names, roles, sessions, the days to verify an address,
+//! and whom a sign-in provider's word lets in.
 //!
 //! Decides who is let in, whether a text may be a password or a name, what a refresh token may still do,
 //! and who may grant which role. Hashes nothing, signs nothing, stores nothing. Pure: `now` is an argument.
 
 pub mod admission;
+pub mod attestation;
 pub mod limit;
 mod name;
 mod one_time;
+mod own_path;
 pub mod password;
+pub mod provider;
+pub mod provider_sign_in;
 mod role;
 pub mod session;
 pub mod verification;
@@ -17,5 +22,6 @@ pub use admission::{
 };
 pub use name::{CompanyName, NameInvalid, PersonName};
 pub use one_time::Purpose;
+pub use own_path::{NotOwnPath, OwnPath};
 pub use password::{NewPassword, Password, PasswordWeakness};
 pub use role::{Role, RoleInvalid};

@@ -22,6 +22,10 @@ pub const REGISTER: Limit = Limit::of("register", 3, MINUTE);
 /// Sign-ins from one network.
 pub const SIGN_IN: Limit = Limit::of("sign_in", 10, MINUTE);
 
+/// Sign-ins through a provider that begin, from one network: more than end, because people change their
+/// minds.
+pub const AUTHORIZE: Limit = Limit::of("authorize", 30, MINUTE);
+
 /// Passwords tried for one address, or by one person who changes theirs: ten in the first five minutes
 /// and one a minute ever after, from however many networks. Nobody is locked out for longer than a
 /// minute after the guessing ends, and being right starts anew (ASVS 5.0, 6.3.1).

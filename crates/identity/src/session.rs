@@ -14,6 +14,9 @@ pub const ABSOLUTE_LIFE: Duration = Duration::from_hours(90 * 24);
 /// For how long a used token is answered with the same successor: two tabs at once, a lost response.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 
+/// For how long after signing in it still counts as just now.
+pub const FRESH: Duration = Duration::from_mins(5);
+
 /// What the store knows of a presented refresh token and its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshState {

@@ -63,6 +63,8 @@ ids! {
     InviteCodeId,
     /// One invitation into an account.
     InviteId,
+    /// One link of a person to a sign-in provider.
+    IdentityId,
 }
 
 /// The stable name of one job: enqueueing it again is the same job, and what the job does outside
