@@ -78,6 +78,10 @@ fn bodies() -> Vec<(&'static str, Value)> {
             json!({ "token": "none", "new_password": "quiet-harbour-92-moss" }),
         ),
         ("/api/v1/auth/email/verify", json!({ "token": "none" })),
+        (
+            "/api/v1/auth/{provider}/callback",
+            json!({ "code": "none", "state": "none", "flow_token": "none" }),
+        ),
         ("/api/v1/billing/checkout-session", monthly("pro", 1)),
         (
             "/api/v1/admin/accounts/{id}/complimentary",

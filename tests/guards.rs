@@ -25,6 +25,9 @@ fn body_of(route: &Route) -> Option<Value> {
             Some(json!({ "token": "none", "new_password": "quiet-harbour-92-moss" }))
         }
         "/api/v1/auth/email/verify" => Some(json!({ "token": "none" })),
+        "/api/v1/auth/{provider}/callback" => {
+            Some(json!({ "code": "none", "state": "none", "flow_token": "none" }))
+        }
         "/api/v1/billing/checkout-session" | "/api/v1/subscriptions" => Some(monthly("pro", 1)),
         "/api/v1/billing/change-plan" | "/api/v1/billing/change-plan/preview" => {
             Some(json!({ "plan": "pro" }))
@@ -102,7 +105,11 @@ fn every_route() -> impl Iterator<Item = &'static Route> {
 fn passing(route: &Route) -> &'static str {
     match route.path {
         "/api/v1/auth/password/reset" | "/api/v1/auth/email/verify" => "token_invalid_or_expired",
-        "/api/v1/auth/sessions/{id}"
+        "/api/v1/auth/{provider}/authorize" | "/api/v1/auth/{provider}/callback" => {
+            "provider_not_configured"
+        }
+        "/api/v1/auth/identities/{id}"
+        | "/api/v1/auth/sessions/{id}"
         | "/api/v1/subscriptions/complete/{id}"
         | "/api/v1/users/me/current-account"
         | "/api/v1/accounts/me/members/{id}"

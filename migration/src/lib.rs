@@ -15,6 +15,7 @@ mod m20261120_000010_catalog_revision;
 mod m20261120_000011_one_time_tokens;
 mod m20261120_000012_rate_limits;
 mod m20261128_000013_invite_codes;
+mod m20261128_000016_oauth_flows;
 mod m20261128_000018_account_invites;
 
 use graphile_worker::WorkerUtils;
@@ -105,6 +106,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261120_000011_one_time_tokens.rs"),
         include_str!("m20261120_000012_rate_limits.rs"),
         include_str!("m20261128_000013_invite_codes.rs"),
+        include_str!("m20261128_000016_oauth_flows.rs"),
         include_str!("m20261128_000018_account_invites.rs"),
     ];
     let mut digest = hex::encode(Sha256::digest(sources.concat()));
@@ -131,6 +133,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000011_one_time_tokens::Migration),
             Box::new(m20261120_000012_rate_limits::Migration),
             Box::new(m20261128_000013_invite_codes::Migration),
+            Box::new(m20261128_000016_oauth_flows::Migration),
             Box::new(m20261128_000018_account_invites::Migration),
         ]
     }

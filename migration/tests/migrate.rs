@@ -317,3 +317,36 @@ async fn one_invitation_is_open_for_an_address_and_none_is_half_of_anything() {
     connection.execute(end).await.unwrap();
     connection.execute(insert).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_sign_in_through_a_provider_is_short_lived_and_leads_to_a_page_of_ours() {
+    let mut connection = migrated("flows").await;
+    let fine = "INSERT INTO oauth_flows VALUES (sha256('a'), sha256('b'), 'google', 'n', 'v', NULL, '/', now(), now() + interval '10 minutes')";
+    connection.execute(fine).await.unwrap();
+    for (sql, constraint) in [
+        (fine, "oauth_flows_pkey"),
+        (
+            "INSERT INTO oauth_flows VALUES (sha256('c'), sha256('b'), 'google', 'n', 'v', NULL, '/', now(), now() + interval '11 minutes')",
+            "oauth_flows_short_lived",
+        ),
+        (
+            "INSERT INTO oauth_flows VALUES ('short', sha256('b'), 'google', 'n', 'v', NULL, '/', now(), now())",
+            "oauth_flows_hash_length",
+        ),
+        (
+            "INSERT INTO oauth_flows VALUES (sha256('d'), sha256('b'), 'google', 'n', 'v', 'the code itself', '/', now(), now())",
+            "oauth_flows_hash_length",
+        ),
+        (
+            "INSERT INTO oauth_flows VALUES (sha256('e'), sha256('b'), 'google', 'n', 'v', NULL, '//e.example', now(), now())",
+            "oauth_flows_next",
+        ),
+        (
+            "INSERT INTO oauth_flows VALUES (sha256('f'), sha256('b'), 'google', 'n', 'v', NULL, 'https://e.example', now(), now())",
+            "oauth_flows_next",
+        ),
+    ] {
+        let refused = refused_by(&mut connection, sql).await;
+        assert_eq!(refused.as_deref(), Some(constraint), "{sql}");
+    }
+}

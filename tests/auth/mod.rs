@@ -3,6 +3,7 @@ mod login;
 mod logout;
 mod me;
 mod password;
+mod providers;
 mod refresh;
 mod register;
 mod sessions;

@@ -2,6 +2,7 @@
 //! stands still until the test moves it.
 
 mod answer;
+mod browser;
 mod call;
 mod events;
 mod people;
@@ -29,6 +30,8 @@ use tollgate_testkit::{Database, TestClock};
 use tollgate_use_cases::{App, ports::Clock, sync_plans};
 
 pub(crate) use answer::{Answer, redacted};
+use browser::Issuers;
+pub(crate) use browser::{TENANT, googles, microsofts};
 pub(crate) use call::Call;
 pub(crate) use events::taken;
 pub(crate) use people::{PASSWORD, Person, monthly, registration};
@@ -67,6 +70,7 @@ pub(crate) struct World {
     pub(crate) database: Database,
     pub(crate) mailbox: Mailbox,
     sandbox: Option<Sandbox>,
+    issuers: Option<Issuers>,
     nodes: Vec<Node>,
     http: reqwest::Client,
 }
@@ -77,6 +81,7 @@ pub(crate) struct Setup {
     /// What the second node, if there is one, is configured differently.
     second_node: Option<Settings>,
     no_stripe: bool,
+    has_providers: bool,
     changes: Settings,
 }
 
@@ -97,6 +102,12 @@ impl Setup {
     /// No payment provider is configured.
     pub(crate) fn without_stripe(mut self) -> Self {
         self.no_stripe = true;
+        self
+    }
+
+    /// People may sign in through `google`, `microsoft` and `corp`.
+    pub(crate) fn with_providers(mut self) -> Self {
+        self.has_providers = true;
         self
     }
 
@@ -121,11 +132,18 @@ impl Setup {
             Some(start_sandbox(any_port).await)
         };
         let now = Timestamp::from_unix_seconds(START).unwrap();
+        let clock = Arc::new(TestClock::at(now));
+        let issuers = if self.has_providers {
+            Some(Issuers::start(&clock).await)
+        } else {
+            None
+        };
         let mut world = World {
-            clock: Arc::new(TestClock::at(now)),
+            clock,
             database,
             mailbox,
             sandbox,
+            issuers,
             nodes: Vec::new(),
             http: http_client(),
         };
@@ -151,6 +169,9 @@ impl World {
         let mut settings = settings(self.database.url(), &self.mailbox.smtp_url());
         if let Some(sandbox) = &self.sandbox {
             set_stripe(&mut settings, &sandbox.url());
+        }
+        if let Some(issuers) = &self.issuers {
+            settings.extend(issuers.settings());
         }
         let mut variables = Variables::default();
         set_all(&mut variables, settings);

@@ -2,6 +2,7 @@
 //! or missing key is named in one go, none of their values is ever shown. Nothing else reads the
 //! environment, and nothing here connects to anything.
 
+mod providers;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use tollgate_use_cases::{Key, RateLimits};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+pub use providers::SignIn;
 pub use reader::{ConfigInvalid, InForce, Problem, Variables};
 
 use crate::http::TrustedProxies;
@@ -62,6 +64,7 @@ pub struct Config {
     pub plans: Plans,
     /// `None`: nothing can be bought here.
     pub stripe: Option<Stripe>,
+    pub sign_in: SignIn,
     pub mail: Mail,
     pub secrets: Secrets,
     pub passwords: Passwords,
@@ -216,6 +219,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let database = read_database(reader);
     let plans = read_plans(reader);
     let stripe = read_stripe(reader, is_production);
+    let sign_in = providers::read(reader, is_production, frontend_url.as_deref());
     let mail = read_mail(reader);
     let secrets = read_secrets(reader, is_production);
     let passwords = read_passwords(reader, is_production);
@@ -240,6 +244,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         database: database?,
         plans: plans?,
         stripe: stripe?,
+        sign_in: sign_in?,
         mail: mail?,
         secrets: secrets?,
         passwords: passwords?,

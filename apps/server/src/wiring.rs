@@ -7,7 +7,7 @@ use tollgate_billing::purchase::Provider;
 use tollgate_mail_smtp::SmtpMailer;
 use tollgate_payments_stripe::StripePayments;
 use tollgate_sign_in_oidc::{
-    AccessTokenSettings, BcryptPasswords, Ed25519AccessTokens, HashingSettings,
+    AccessTokenSettings, BcryptPasswords, Ed25519AccessTokens, HashingSettings, OidcProviders,
 };
 use tollgate_store_postgres::PostgresStore;
 use tollgate_use_cases::{
@@ -16,7 +16,7 @@ use tollgate_use_cases::{
 };
 
 use crate::{
-    config::{Config, Database, Mail, Passwords, Plans, Secrets, Stripe},
+    config::{Config, Database, Mail, Passwords, Plans, Secrets, SignIn, Stripe},
     no_payments::NoPayments,
     system::{SystemClock, SystemEntropy},
 };
@@ -80,6 +80,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         store: Arc::new(store),
         passwords: Arc::new(passwords(config.passwords)?),
         key: token.clone(),
+        providers: Arc::new(providers(config.sign_in)?),
         access_tokens: Arc::new(access_tokens(config.secrets, config.public_url)?),
         payments,
         webhooks,
@@ -152,6 +153,10 @@ fn passwords(passwords: Passwords) -> anyhow::Result<BcryptPasswords> {
         queue: passwords.workers.saturating_mul(QUEUE_PER_HASH_WORKER),
     };
     BcryptPasswords::new(&settings).context("PASSWORD_PEPPER")
+}
+
+fn providers(sign_in: SignIn) -> anyhow::Result<OidcProviders> {
+    OidcProviders::new(sign_in.providers, sign_in.reach).context("TLS")
 }
 
 fn access_tokens(secrets: Secrets, public_url: String) -> anyhow::Result<Ed25519AccessTokens> {

@@ -21,6 +21,7 @@ mod operations;
 mod outbox;
 mod people;
 mod pool;
+mod provider_sign_ins;
 mod pruning;
 mod purchases;
 mod queue;

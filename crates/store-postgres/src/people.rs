@@ -233,8 +233,12 @@ pub(crate) async fn replace_password(
     Ok(execute(connection, "replace the password", replace).await? == 1)
 }
 
-const RESET_PASSWORD: &str = "UPDATE users SET password_hash = $2, \
-     email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
+/// Whoever linked a provider before the address was proven has proven nothing.
+const RESET_PASSWORD: &str = "WITH links AS (\
+       DELETE FROM oauth_identities o USING users u \
+       WHERE u.id = $1 AND o.user_id = u.id AND u.email_verified_at IS NULL) \
+     UPDATE users SET password_hash = $2, \
+       email_verified_at = coalesce(email_verified_at, $3) WHERE id = $1";
 
 pub(crate) async fn reset_password(
     connection: &impl ConnectionTrait,

@@ -12,8 +12,8 @@ use crate::{
     limits::RateLimits,
     ports::{
         AccessClaims, AccessTokens, Clock, Entropy, InviteCodes, Mailer, NewRefreshToken,
-        NewSession, Operations, Passwords, Payments, Pruning, Reconciliation, Store, Teams,
-        Webhooks,
+        NewSession, Operations, Passwords, Payments, Providers, Pruning, Reconciliation, Store,
+        Teams, Webhooks,
     },
 };
 
@@ -32,6 +32,7 @@ pub struct App {
     pub pruning: Arc<dyn Pruning>,
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
+    pub providers: Arc<dyn Providers>,
     pub payments: Arc<dyn Payments>,
     /// `None` when no payment provider is configured.
     pub webhooks: Option<Arc<dyn Webhooks>>,

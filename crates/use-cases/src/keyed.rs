@@ -125,6 +125,11 @@ impl RefreshToken {
     }
 }
 
+/// 256 bits as an address can carry them, in as many characters as a proof key has to have.
+pub(crate) fn random_text(random: &[u8; 32]) -> SecretString {
+    URL_SAFE_NO_PAD.encode(random).into()
+}
+
 /// How any token is kept: it has 256 bits of its own, so a plain hash is enough.
 pub(crate) fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()

@@ -8,6 +8,7 @@ mod app;
 mod apply_event;
 mod apply_read;
 mod backfill_complimentary;
+mod begin_provider_sign_in;
 mod billing_state;
 mod cancel_subscription;
 mod change_password;
@@ -19,6 +20,7 @@ mod effects;
 mod end_second;
 mod end_sessions;
 mod end_subscription;
+mod finish_provider_sign_in;
 mod invite;
 mod invite_codes;
 mod join_account;
@@ -59,6 +61,7 @@ mod switch_account;
 mod sync_plans;
 mod team_mail;
 mod transfer_ownership;
+mod unlink_provider;
 mod verify_email;
 
 pub use accept_invite::{AcceptError, accept_invite};
@@ -68,6 +71,9 @@ pub use apply_event::Applied;
 pub use apply_read::NotApplied;
 pub use backfill_complimentary::{
     BackfillError, BackfillReport, Recipients, backfill_complimentary,
+};
+pub use begin_provider_sign_in::{
+    BeginProviderSignIn, BeginProviderSignInError, ProviderSignInBegun, begin_provider_sign_in,
 };
 pub use billing_state::{
     BillingState, BillingStateError, SubscriptionState, account_subscription, billing_state,
@@ -79,6 +85,9 @@ pub use change_role::{MemberError, change_role};
 pub use change_subscription::ChangeError;
 pub use complimentary::{EndGrantError, GrantError, end_complimentary, grant_complimentary};
 pub use end_sessions::{end_other_sessions, end_own_session};
+pub use finish_provider_sign_in::{
+    FinishProviderSignIn, FinishProviderSignInError, ProviderSignedIn, finish_provider_sign_in,
+};
 pub use invite::{InviteError, Invitee, invite};
 pub use invite_codes::{
     HandOut, HandOutError, HandedOut, RevokeCodeError, hand_out_code, list_codes, revoke_code,
@@ -115,4 +124,5 @@ pub use suspend_account::{SuspendError, suspend_account, unsuspend_account};
 pub use switch_account::{SwitchError, switch_account};
 pub use sync_plans::{SyncPlansError, SyncReport, sync_plans};
 pub use transfer_ownership::{TransferError, transfer_ownership};
+pub use unlink_provider::{UnlinkError, unlink_provider};
 pub use verify_email::{SendVerificationError, VerifyEmailError, send_verification, verify_email};

@@ -1,6 +1,6 @@
 //! Reads keys one by one and keeps a record: of what is wrong, and of what holds.
 
-use std::{collections::BTreeMap, fmt, io, ops::RangeInclusive, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, fmt, io, ops::RangeInclusive, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use thiserror::Error;
@@ -86,15 +86,15 @@ impl fmt::Display for ConfigInvalid {
 }
 
 /// What is wrong with one key. It cannot hold the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     pub what: &'static str,
 }
 
 /// Every key that was read, and what holds for it; secrets only as set or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InForce(Vec<(&'static str, String)>);
+pub struct InForce(Vec<(Cow<'static, str>, String)>);
 
 impl fmt::Display for InForce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,12 +139,17 @@ impl<'a> Reader<'a> {
         self.variables.get(key)
     }
 
-    pub(super) fn refuse(&mut self, key: &'static str, what: &'static str) {
+    pub(super) fn refuse(&mut self, key: impl Into<Cow<'static, str>>, what: &'static str) {
+        let key = key.into();
         self.problems.push(Problem { key, what });
     }
 
     pub(super) fn note_unset(&mut self, key: &'static str) {
-        self.in_force.0.push((key, "(not set)".to_owned()));
+        self.note(key.into(), "(not set)");
+    }
+
+    fn note(&mut self, key: Cow<'static, str>, text: &str) {
+        self.in_force.0.push((key, text.to_owned()));
     }
 
     /// A key with a default.
@@ -155,21 +160,22 @@ impl<'a> Reader<'a> {
         parse: impl FnOnce(&str) -> Parsed<T>,
     ) -> Option<T> {
         let text = self.text(key).unwrap_or(default);
-        self.in_force.0.push((key, text.to_owned()));
-        self.parsed(key, parse(text))
+        self.note(key.into(), text);
+        self.parsed(key.into(), parse(text))
     }
 
     /// A key that must be there.
     pub(super) fn required<T>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Cow<'static, str>>,
         parse: impl FnOnce(&str) -> Parsed<T>,
     ) -> Option<T> {
-        let Some(text) = self.text(key) else {
+        let key = key.into();
+        let Some(text) = self.text(&key) else {
             self.refuse(key, "is missing");
             return None;
         };
-        self.in_force.0.push((key, text.to_owned()));
+        self.note(key.clone(), text);
         self.parsed(key, parse(text))
     }
 
@@ -194,14 +200,15 @@ impl<'a> Reader<'a> {
     /// A key that must be there and is never shown.
     pub(super) fn secret<T>(
         &mut self,
-        key: &'static str,
+        key: impl Into<Cow<'static, str>>,
         parse: impl FnOnce(&str) -> Parsed<T>,
     ) -> Option<T> {
-        let Some(text) = self.text(key) else {
+        let key = key.into();
+        let Some(text) = self.text(&key) else {
             self.refuse(key, "is missing");
             return None;
         };
-        self.in_force.0.push((key, "(set)".to_owned()));
+        self.note(key.clone(), "(set)");
         self.parsed(key, parse(text))
     }
 
@@ -223,7 +230,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn parsed<T>(&mut self, key: &'static str, parsed: Parsed<T>) -> Option<T> {
+    fn parsed<T>(&mut self, key: Cow<'static, str>, parsed: Parsed<T>) -> Option<T> {
         parsed.map_err(|what| self.refuse(key, what)).ok()
     }
 }

@@ -274,7 +274,7 @@ fn all_problems_are_told_at_once_and_no_value_with_them() {
 #[test]
 fn nothing_at_all_is_eight_lines() {
     let told = Config::parse(&Variables::default()).unwrap_err();
-    let keys: Vec<_> = told.0.iter().map(|problem| problem.key).collect();
+    let keys: Vec<_> = told.0.iter().map(|problem| &*problem.key).collect();
     assert_eq!(
         keys,
         [

@@ -11,17 +11,20 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tollgate_billing::{GrantRefused, change::ChangeRefused, purchase::PurchaseRefused};
 use tollgate_entitlements::Refusal;
-use tollgate_identity::{AdmissionRefused, Role};
+use tollgate_identity::{
+    AdmissionRefused, Role,
+    provider_sign_in::{ProviderSignInRefused, UnlinkRefused},
+};
 use tollgate_invites::{InviteRefused, MemberRefused, ResendRefused};
 use tollgate_primitives::Timestamp;
 use tollgate_use_cases::{
-    AcceptError, BillingStateError, ChangeError, ChangePasswordError, CompleteError, EndGrantError,
-    GateRefused, GrantError, HandOutError, InviteError, InvoicesError, JoinError, LookUpError,
-    MemberError, NotApplied, PortalError, PurchaseError, RefreshError, RegisterError, ReplayError,
-    ResendError, ResetPasswordError, RetryJobError, RevokeCodeError, RevokeError,
-    SendVerificationError, SignInError, SuspendError, SwitchError, TeamError, TooOften,
-    TransferError, VerifyEmailError, WebhookError,
-    ports::{AccessTokenInvalid, PasswordsError, PaymentsError, StoreError},
+    AcceptError, BeginProviderSignInError, BillingStateError, ChangeError, ChangePasswordError,
+    CompleteError, EndGrantError, FinishProviderSignInError, GateRefused, GrantError, HandOutError,
+    InviteError, InvoicesError, JoinError, LookUpError, MemberError, NotApplied, PortalError,
+    PurchaseError, RefreshError, RegisterError, ReplayError, ResendError, ResetPasswordError,
+    RetryJobError, RevokeCodeError, RevokeError, SendVerificationError, SignInError, SuspendError,
+    SwitchError, TeamError, TooOften, TransferError, UnlinkError, VerifyEmailError, WebhookError,
+    ports::{AccessTokenInvalid, PasswordsError, PaymentsError, ProvidersError, StoreError},
 };
 use utoipa::ToSchema;
 
@@ -217,6 +220,31 @@ impl ApiError {
             "This person has no password; sign in with one of the providers.",
         )
         .with("providers", json!(providers))
+    }
+
+    /// Whichever way somebody comes in.
+    fn account_suspended() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "account_suspended",
+            "This account is suspended; write to the people who run this service.",
+        )
+    }
+
+    pub(crate) fn sign_in_provider_not_configured() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_not_configured",
+            "Nobody can sign in this way here; see the oauth_providers of /config/public.",
+        )
+    }
+
+    fn oauth_state_invalid() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "oauth_state_invalid",
+            "This sign-in is over, or was begun in another browser; begin anew.",
+        )
     }
 
     pub(crate) fn super_admin_only() -> Self {
@@ -470,14 +498,112 @@ impl From<SignInError> for ApiError {
         match error {
             SignInError::InvalidCredentials => Self::invalid_credentials(),
             SignInError::UseOauthProvider { providers } => Self::use_oauth_provider(&providers),
-            SignInError::AccountSuspended => Self::new(
-                StatusCode::FORBIDDEN,
-                "account_suspended",
-                "This account is suspended; write to the people who run this service.",
-            ),
+            SignInError::AccountSuspended => Self::account_suspended(),
             SignInError::TooOften(error) => error.into(),
             SignInError::Passwords(error) => error.into(),
             SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProvidersError> for ApiError {
+    fn from(error: ProvidersError) -> Self {
+        match &error {
+            ProvidersError::NotConfigured => Self::sign_in_provider_not_configured(),
+            ProvidersError::AnotherProvider => Self::oauth_state_invalid(),
+            ProvidersError::Refused(_) => {
+                log(&error);
+                Self::new(
+                    StatusCode::BAD_REQUEST,
+                    "oauth_exchange_failed",
+                    "The provider did not confirm who you are; begin anew.",
+                )
+            }
+            ProvidersError::Timeout => {
+                log(&error);
+                Self::new(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "provider_timeout",
+                    "The provider does not answer; try again, or sign in another way.",
+                )
+            }
+            ProvidersError::Unavailable(_) => {
+                log(&error);
+                Self::unavailable(
+                    "provider_unavailable",
+                    "The provider cannot be reached; try again, or sign in another way.",
+                    5,
+                )
+            }
+        }
+    }
+}
+
+impl From<BeginProviderSignInError> for ApiError {
+    fn from(error: BeginProviderSignInError) -> Self {
+        match error {
+            BeginProviderSignInError::TooOften(error) => error.into(),
+            BeginProviderSignInError::Providers(error) => error.into(),
+            BeginProviderSignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FinishProviderSignInError> for ApiError {
+    fn from(error: FinishProviderSignInError) -> Self {
+        match error {
+            FinishProviderSignInError::StateInvalid => Self::oauth_state_invalid(),
+            FinishProviderSignInError::Refused(refused) => refused.into(),
+            FinishProviderSignInError::NotAdmitted(refused) => refused.into(),
+            FinishProviderSignInError::InviteInvalid => {
+                Self::invite_invalid(StatusCode::BAD_REQUEST)
+            }
+            FinishProviderSignInError::InviteEmailMismatch => JoinError::EmailMismatch.into(),
+            FinishProviderSignInError::AccountSuspended => Self::account_suspended(),
+            FinishProviderSignInError::Overtaken => Self::unavailable(
+                "busy",
+                "This person is signing in elsewhere at this moment; begin anew.",
+                1,
+            ),
+            FinishProviderSignInError::TooOften(error) => error.into(),
+            FinishProviderSignInError::Providers(error) => error.into(),
+            FinishProviderSignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProviderSignInRefused> for ApiError {
+    fn from(refused: ProviderSignInRefused) -> Self {
+        match refused {
+            ProviderSignInRefused::EmailAlreadyRegistered => Self::new(
+                StatusCode::BAD_REQUEST,
+                "email_already_registered_use_login",
+                "You have an account; sign in, then accept the invitation.",
+            ),
+            ProviderSignInRefused::LinkRequiresSignIn => Self::new(
+                StatusCode::CONFLICT,
+                "link_requires_sign_in",
+                "Somebody has this address; sign in as before.",
+            ),
+        }
+    }
+}
+
+impl From<UnlinkError> for ApiError {
+    fn from(error: UnlinkError) -> Self {
+        match error {
+            UnlinkError::Refused(UnlinkRefused::Unknown) => Self::no_such("identity"),
+            UnlinkError::Refused(UnlinkRefused::Stale) => Self::new(
+                StatusCode::FORBIDDEN,
+                "fresh_sign_in_required",
+                "Sign in again, and do this within five minutes.",
+            ),
+            UnlinkError::Refused(UnlinkRefused::LastWayIn) => Self::new(
+                StatusCode::CONFLICT,
+                "last_way_in",
+                "Keep this link: it is the only way that you can sign in.",
+            ),
+            UnlinkError::Store(error) => error.into(),
         }
     }
 }

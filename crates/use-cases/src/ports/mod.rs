@@ -8,6 +8,8 @@ mod mail;
 mod operations;
 mod passwords;
 mod payments;
+mod provider_sign_ins;
+mod providers;
 mod pruning;
 mod reconciliation;
 mod store;
@@ -32,6 +34,10 @@ pub use payments::{
     ListedSubscription, NewCustomer, Payments, PaymentsError, PreviewLine, StartedSubscription,
     SubscriptionRequest, SubscriptionsPage,
 };
+pub use provider_sign_ins::{
+    Entrance, Flow, IdentityRow, NewFlow, NewIdentity, ProviderArrivals, ProviderSignIns,
+};
+pub use providers::{FlowSecrets, Providers, ProvidersError, Returned};
 pub use pruning::{Prunable, Pruning};
 pub use reconciliation::{
     CallClaim, CustomerAccount, OpenReservation, OverduePage, ReconcileJob, Reconciliation, Turn,

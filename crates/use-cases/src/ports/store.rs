@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     CheckoutSessionId, InviteCodeWrites, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash,
-    TeamWrites,
+    ProviderArrivals, ProviderSignIns, TeamWrites,
 };
 
 #[derive(Debug, Error)]
@@ -410,7 +410,7 @@ pub struct AuditEntry {
 }
 
 #[async_trait]
-pub trait Store: Debug + Send + Sync {
+pub trait Store: ProviderSignIns + Debug + Send + Sync {
     async fn begin(&self) -> Result<Box<dyn Transaction>, StoreError>;
 
     /// `None` when the session has ended or its person has left the account.
@@ -608,7 +608,7 @@ pub trait Store: Debug + Send + Sync {
 
 /// Dropping it rolls everything back.
 #[async_trait]
-pub trait Transaction: InviteCodeWrites + TeamWrites + Debug + Send {
+pub trait Transaction: InviteCodeWrites + ProviderArrivals + TeamWrites + Debug + Send {
     /// False when the address belongs to somebody; nothing is inserted then.
     async fn insert_user(&mut self, user: &NewUser, now: Timestamp) -> Result<bool, StoreError>;
 
@@ -666,7 +666,8 @@ pub trait Transaction: InviteCodeWrites + TeamWrites + Debug + Send {
         new: &PasswordHash,
     ) -> Result<bool, StoreError>;
 
-    /// Sets the password of a person who has proven the address just now.
+    /// Sets the password of a person who has proven the address just now. Links to providers that were made
+    /// before it was ever proven end.
     async fn reset_password(
         &mut self,
         user: UserId,

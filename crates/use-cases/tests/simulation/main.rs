@@ -13,6 +13,7 @@ mod database;
 mod oracle;
 mod provider;
 mod schedule;
+mod sign_ins;
 mod store;
 mod teams;
 mod unused;

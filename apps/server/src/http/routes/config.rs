@@ -37,9 +37,10 @@ pub(crate) async fn public_config(
     public: web::Data<PublicConfig>,
     Anybody(caller): Anybody,
 ) -> Result<web::Json<PublicConfigBody>, ApiError> {
+    let oauth_providers = app.providers.names().into_iter();
     Ok(web::Json(PublicConfigBody {
         self_serve_enabled: is_self_serve(&app, caller.as_ref()).await?,
-        oauth_providers: Vec::new(),
+        oauth_providers: oauth_providers.map(|name| name.to_string()).collect(),
         stripe_publishable_key: public.stripe_publishable_key.clone(),
     }))
 }

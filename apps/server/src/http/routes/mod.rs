@@ -19,6 +19,7 @@ mod members;
 mod own_account;
 mod passwords;
 mod plans;
+mod providers;
 mod register;
 mod sessions;
 mod subscriptions;
@@ -51,6 +52,10 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(devices::list)
             .service(devices::end_one)
             .service(devices::end_others)
+            .service(providers::authorize)
+            .service(providers::callback)
+            .service(providers::list)
+            .service(providers::unlink)
             .service(plans::public_plans)
             .service(config::public_config)
             .service(billing::show_state)

@@ -1,0 +1,310 @@
+//! A browser comes back from a sign-in provider. Its sign-in is used up before the provider is asked, and
+//! the provider is asked before the transaction that decides who this is.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use thiserror::Error;
+use tollgate_identity::{
+    AdmissionRefused, OwnPath, PersonName,
+    attestation::Attestation,
+    limit,
+    provider::ProviderName,
+    provider_sign_in::{Arrival, ProviderSignInRefused, SignIn, decide},
+};
+use tollgate_primitives::{EmailAddress, IdentityId, Timestamp, UserId};
+
+use crate::{
+    AdmitError, App, Session, Tokens, TooOften,
+    admit::admit,
+    keyed::token_hash,
+    ports::{
+        AuditEntry, Flow, NewIdentity, ProvidersError, Returned, Sessions, StoreError, Transaction,
+    },
+    sign_up::{Newcomer, sign_up},
+    verify_email::queue_verification,
+};
+
+/// Whoever signs in in the same moment as somebody else with the same address finds them on the second
+/// try, and the third is for bad luck.
+const TRIES: u8 = 3;
+
+/// What a person is called of whom nothing else is known.
+const NAMELESS: &str = "New member";
+
+#[derive(Debug)]
+pub struct FinishProviderSignIn {
+    pub provider: ProviderName,
+    pub state: SecretString,
+    pub flow_token: SecretString,
+    pub returned: Returned,
+    pub account_invite_code: Option<SecretString>,
+    /// Whom the invitation was sent to, as far as the browser knows.
+    pub invited_email: Option<EmailAddress>,
+    pub origin: Session,
+}
+
+#[derive(Debug)]
+pub struct ProviderSignedIn {
+    pub tokens: Tokens,
+    pub is_new_user: bool,
+    /// Where the person was going.
+    pub next: Option<OwnPath>,
+}
+
+#[derive(Debug, Error)]
+pub enum FinishProviderSignInError {
+    /// Says the same for a sign-in that is unknown, used, over, another browser's or another provider's.
+    #[error("no such sign-in has begun in this browser")]
+    StateInvalid,
+    #[error(transparent)]
+    Refused(#[from] ProviderSignInRefused),
+    #[error(transparent)]
+    NotAdmitted(AdmissionRefused),
+    #[error("the invitation is not valid any more")]
+    InviteInvalid,
+    #[error("the invitation is for another address")]
+    InviteEmailMismatch,
+    #[error("the account is suspended")]
+    AccountSuspended,
+    /// Others with the same address were faster, again and again.
+    #[error("the same person signs in elsewhere")]
+    Overtaken,
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
+    #[error(transparent)]
+    Providers(#[from] ProvidersError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+type Error = FinishProviderSignInError;
+
+/// Who arrives, from where.
+struct Visitor {
+    provider: ProviderName,
+    attestation: Attestation,
+    has_invite: bool,
+    invited_email: Option<EmailAddress>,
+    origin: Session,
+}
+
+pub async fn finish_provider_sign_in(
+    app: &App,
+    command: FinishProviderSignIn,
+) -> Result<ProviderSignedIn, Error> {
+    let provider = command.provider;
+    if !app.providers.names().contains(&provider) {
+        return Err(ProvidersError::NotConfigured.into());
+    }
+    app.try_from_network(limit::SIGN_IN, &command.origin)
+        .await?;
+    let now = app.clock.now();
+    let state = token_hash(command.state.expose_secret());
+    let flow_token = token_hash(command.flow_token.expose_secret());
+    let flow = app
+        .store
+        .take_flow(&provider, &state, &flow_token, now)
+        .await?
+        .ok_or(Error::StateInvalid)?;
+    let attestation = app
+        .providers
+        .attestation(&provider, &command.returned, &flow.secrets, now)
+        .await?;
+    if !attestation.is_proven {
+        app.try_mail(&attestation.email).await?;
+    }
+    let visitor = Visitor {
+        provider,
+        attestation,
+        has_invite: flow.invite.is_some() || command.account_invite_code.is_some(),
+        invited_email: command.invited_email,
+        origin: command.origin,
+    };
+    for _ in 0..TRIES {
+        if let Some((tokens, is_new_user)) = let_in(app, &visitor).await? {
+            return Ok(signed_in(tokens, is_new_user, flow));
+        }
+    }
+    Err(Error::Overtaken)
+}
+
+fn signed_in(tokens: Tokens, is_new_user: bool, flow: Flow) -> ProviderSignedIn {
+    ProviderSignedIn {
+        tokens,
+        is_new_user,
+        next: flow.next,
+    }
+}
+
+/// One decision, with whether it made somebody new; `None` when somebody else was faster and it is to be
+/// made anew.
+async fn let_in(app: &App, visitor: &Visitor) -> Result<Option<(Tokens, bool)>, Error> {
+    let now = app.clock.now();
+    let mut tx = app.store.begin().await?;
+    let Visitor {
+        provider,
+        attestation,
+        ..
+    } = visitor;
+    let holder = tx.lock_holder(&attestation.email).await?;
+    let known = tx.identity_owner(provider, &attestation.identity).await?;
+    let decided = decide(&Arrival {
+        known,
+        is_proven: attestation.is_proven,
+        holder,
+        has_invite: visitor.has_invite,
+    })?;
+    let tokens = match decided {
+        SignIn::SignUp => newcomer(app, tx.as_mut(), visitor, now).await?,
+        SignIn::Enter(user) => Some(enter(app, tx.as_mut(), user, visitor, now).await?),
+        SignIn::Link(user) => linked(app, tx.as_mut(), user, visitor, now).await?,
+        SignIn::TakeOver(user) => {
+            take_over(tx.as_mut(), user, now).await?;
+            linked(app, tx.as_mut(), user, visitor, now).await?
+        }
+    };
+    let Some(tokens) = tokens else {
+        return Ok(None);
+    };
+    tx.commit().await?;
+    Ok(Some((tokens, decided == SignIn::SignUp)))
+}
+
+async fn newcomer(
+    app: &App,
+    tx: &mut dyn Transaction,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Result<Option<Tokens>, Error> {
+    let invited = visitor.invited_email.as_ref();
+    if invited.is_some_and(|invited| *invited != visitor.attestation.email) {
+        return Err(Error::InviteEmailMismatch);
+    }
+    // No code is good yet: this deployment hands out none.
+    if visitor.has_invite {
+        return Err(Error::InviteInvalid);
+    }
+    let attestation = &visitor.attestation;
+    let admitted = admit(app, &attestation.email, None).await?;
+    let name = name_of(attestation);
+    let newcomer = Newcomer {
+        email: attestation.email.clone(),
+        account_name: name.clone(),
+        name,
+        password: None,
+        email_verified_at: attestation.is_proven.then_some(now),
+        admitted,
+    };
+    let Some(registered) = sign_up(app, tx, newcomer, visitor.origin.clone(), now).await? else {
+        return Ok(None);
+    };
+    let user = registered.user.id;
+    if !link(app, tx, user, visitor, now).await? {
+        return Ok(None);
+    }
+    if !attestation.is_proven {
+        queue_verification(app, tx, user, now).await?;
+    }
+    let entry = AuditEntry {
+        account: Some(registered.user.account),
+        ..act(user, "registered", visitor)
+    };
+    tx.audit(&entry, now).await?;
+    Ok(Some(registered.tokens))
+}
+
+async fn enter(
+    app: &App,
+    tx: &mut dyn Transaction,
+    user: UserId,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Result<Tokens, Error> {
+    let entrance = tx.entrance(user).await?;
+    // Who is in no account any more has nothing to sign in to.
+    let entrance = entrance.filter(|entrance| !entrance.is_suspended);
+    let account = entrance.ok_or(Error::AccountSuspended)?.account;
+    let origin = visitor.origin.clone();
+    let (session, refresh, tokens) = app.start_session(user, account, origin, now);
+    if !tx.insert_session(&session, &refresh, now).await? {
+        return Err(Error::AccountSuspended);
+    }
+    Ok(tokens)
+}
+
+/// The provider's word counts as the mailed link's: only a proven address comes here.
+async fn linked(
+    app: &App,
+    tx: &mut dyn Transaction,
+    user: UserId,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Result<Option<Tokens>, Error> {
+    let tokens = enter(app, tx, user, visitor, now).await?;
+    if !link(app, tx, user, visitor, now).await? {
+        return Ok(None);
+    }
+    tx.mark_verified(user, now).await?;
+    tx.audit(&act(user, "provider_linked", visitor), now)
+        .await?;
+    Ok(Some(tokens))
+}
+
+async fn link(
+    app: &App,
+    tx: &mut dyn Transaction,
+    user: UserId,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let identity = NewIdentity {
+        id: IdentityId::from_uuid(app.entropy.uuid(now)),
+        user,
+        provider: visitor.provider.clone(),
+        identity: visitor.attestation.identity.clone(),
+        email: visitor.attestation.email.clone(),
+    };
+    tx.insert_identity(&identity, now).await
+}
+
+/// Every way in that was there before the address was proven is gone, and everybody who came by one.
+async fn take_over(
+    tx: &mut dyn Transaction,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.end_ways_in(user).await?;
+    tx.end_one_time(user, now).await?;
+    tx.end_sessions(user, Sessions::All, "address_proven_by_another", now)
+        .await?;
+    Ok(())
+}
+
+fn act(user: UserId, action: &'static str, visitor: &Visitor) -> AuditEntry {
+    AuditEntry {
+        actor: Some(user),
+        account: None,
+        action,
+        detail: json!({ "provider": visitor.provider.as_str() }),
+    }
+}
+
+impl From<AdmitError> for FinishProviderSignInError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Refused(refused) => Self::NotAdmitted(refused),
+            AdmitError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// What the provider calls them, or what stands before the @, as far as either is a name.
+fn name_of(attestation: &Attestation) -> String {
+    let candidates = [
+        attestation.name.as_deref(),
+        Some(attestation.email.local_part()),
+    ];
+    let names = candidates.into_iter().flatten().map(PersonName::parse);
+    let name = names.flatten().next();
+    name.map_or_else(|| NAMELESS.to_owned(), String::from)
+}
