@@ -82,6 +82,26 @@ fn bodies() -> Vec<(&'static str, Value)> {
             "/api/v1/auth/{provider}/callback",
             json!({ "code": "none", "state": "none", "flow_token": "none" }),
         ),
+        (
+            "/api/v1/sales-leads",
+            json!({ "email": "eve@example.com", "name": "Eve", "company": "Evil", "source": "pricing_page" }),
+        ),
+        (
+            "/api/v1/admin/sales-leads/{id}",
+            json!({ "status": "contacted" }),
+        ),
+        (
+            "/api/v1/users/me",
+            json!({ "update_mask": "name", "user": { "name": "Eve" } }),
+        ),
+        (
+            "/api/v1/users/me/onboarding-step",
+            json!({ "step": 1, "action": "skip" }),
+        ),
+        (
+            "/api/v1/accounts/me",
+            json!({ "update_mask": "name", "account": { "name": "Eve" } }),
+        ),
         ("/api/v1/billing/checkout-session", monthly("pro", 1)),
         (
             "/api/v1/admin/accounts/{id}/complimentary",

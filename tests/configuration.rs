@@ -89,6 +89,7 @@ fn what_is_in_force_is_shown_without_secrets() {
     OPS_BIND                127.0.0.1:0
     PUBLIC_URL              http://api.test
     FRONTEND_URL            http://app.test
+    ONBOARDING_TOOLS        connectwise,autotask,halopsa,none
     DATABASE_URL            (set)
     DATABASE_POOL_SIZE      8
     SELF_SERVE_ENABLED      true
@@ -102,6 +103,7 @@ fn what_is_in_force_is_shown_without_secrets() {
     SMTP_URL                (set)
     FROM_EMAIL              tollgate@example.com
     PRODUCT_NAME            Tollgate
+    SALES_LEAD_RECIPIENT_EMAIL (not set)
     TOKEN_SECRET            (set)
     ACCESS_TOKEN_KEYS       (set)
     PASSWORD_PEPPER         (set)

@@ -17,6 +17,9 @@ mod m20261120_000012_rate_limits;
 mod m20261128_000013_invite_codes;
 mod m20261128_000016_oauth_flows;
 mod m20261128_000018_account_invites;
+mod m20261128_000021_profiles;
+mod m20261128_000022_sales_leads;
+mod m20261128_000023_erasure;
 
 use graphile_worker::WorkerUtils;
 use sea_orm_migration::{
@@ -108,6 +111,9 @@ pub fn fingerprint() -> String {
         include_str!("m20261128_000013_invite_codes.rs"),
         include_str!("m20261128_000016_oauth_flows.rs"),
         include_str!("m20261128_000018_account_invites.rs"),
+        include_str!("m20261128_000021_profiles.rs"),
+        include_str!("m20261128_000022_sales_leads.rs"),
+        include_str!("m20261128_000023_erasure.rs"),
     ];
     let mut digest = hex::encode(Sha256::digest(sources.concat()));
     digest.truncate(16);
@@ -135,6 +141,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000013_invite_codes::Migration),
             Box::new(m20261128_000016_oauth_flows::Migration),
             Box::new(m20261128_000018_account_invites::Migration),
+            Box::new(m20261128_000021_profiles::Migration),
+            Box::new(m20261128_000022_sales_leads::Migration),
+            Box::new(m20261128_000023_erasure::Migration),
         ]
     }
 }

@@ -350,3 +350,97 @@ async fn a_sign_in_through_a_provider_is_short_lived_and_leads_to_a_page_of_ours
         assert_eq!(refused.as_deref(), Some(constraint), "{sql}");
     }
 }
+
+#[tokio::test]
+async fn what_people_and_accounts_say_of_themselves_is_one_of_what_may_be_said() {
+    let mut connection = migrated("profiles").await;
+    sqlx::raw_sql(TWO_OWNERS)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    for (sql, constraint) in [
+        ("UPDATE users SET timezone = ''", "users_timezone"),
+        (
+            "UPDATE users SET role_at_signup = 'boss'",
+            "users_role_at_signup",
+        ),
+        (
+            "UPDATE accounts SET team_size_bucket = '27'",
+            "accounts_team_size_bucket",
+        ),
+        (
+            "UPDATE accounts SET primary_psa = 'Halo PSA'",
+            "accounts_primary_psa",
+        ),
+    ] {
+        let refused = refused_by(&mut connection, sql).await;
+        assert_eq!(refused.as_deref(), Some(constraint), "{sql}");
+    }
+    for sql in [
+        "UPDATE users SET timezone = 'Europe/London', role_at_signup = 'lead_tech'",
+        "UPDATE accounts SET team_size_bucket = '26+', primary_psa = 'none'",
+        "UPDATE users SET timezone = NULL, role_at_signup = NULL",
+    ] {
+        connection.execute(sql).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lead_has_bounds_and_a_status_of_three() {
+    let mut connection = migrated("leads").await;
+    let lead = "INSERT INTO sales_leads (id, email, name, company, source, created_at, updated_at)
+        VALUES ('00000000-0000-0000-0000-000000000001', 'ada@example.com', 'Ada', 'Engines',
+            'pricing_page', now(), now())";
+    connection.execute(lead).await.unwrap();
+    for (sql, constraint) in [
+        (
+            "UPDATE sales_leads SET email = 'Ada@example.com'",
+            "sales_leads_email_canonical",
+        ),
+        (
+            "UPDATE sales_leads SET name = repeat('x', 81)",
+            "sales_leads_lengths",
+        ),
+        (
+            "UPDATE sales_leads SET message = repeat('x', 4001)",
+            "sales_leads_lengths",
+        ),
+        (
+            "UPDATE sales_leads SET source = 'billboard'",
+            "sales_leads_source",
+        ),
+        (
+            "UPDATE sales_leads SET status = 'open'",
+            "sales_leads_status",
+        ),
+    ] {
+        let refused = refused_by(&mut connection, sql).await;
+        assert_eq!(refused.as_deref(), Some(constraint), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_account_needs_no_owner_and_stays_closed() {
+    let mut connection = migrated("erasure").await;
+    sqlx::raw_sql(TWO_OWNERS)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let open = "UPDATE accounts SET deleted_at = now()";
+    assert_eq!(
+        refused_by(&mut connection, open).await.as_deref(),
+        Some("accounts_deleted_are_closed")
+    );
+    for sql in [
+        "UPDATE accounts SET deleted_at = now(), suspended_at = now()",
+        "DELETE FROM users",
+    ] {
+        connection.execute(sql).await.unwrap();
+    }
+    assert_eq!(
+        refused_by(&mut connection, "UPDATE accounts SET suspended_at = NULL")
+            .await
+            .as_deref(),
+        Some("accounts_deleted_are_closed")
+    );
+}

@@ -1,5 +1,8 @@
+//! /accounts
+
 mod invitations;
 mod invites;
+mod me;
 mod members;
 mod own_account;
 mod ownership;

@@ -5,6 +5,7 @@ mod audit_log;
 mod complimentary;
 mod invites;
 mod jobs;
+mod sales_leads;
 mod suspend;
 mod webhook_events;
 
@@ -22,7 +23,7 @@ impl World {
     }
 
     /// The rows of the trail with this action: actor, then detail.
-    async fn trail(&self, action: &str) -> Vec<(Option<String>, serde_json::Value)> {
+    pub(crate) async fn trail(&self, action: &str) -> Vec<(Option<String>, serde_json::Value)> {
         sqlx::query_as("SELECT actor_id::text, detail FROM audit_log WHERE action = $1 ORDER BY id")
             .bind(action)
             .fetch_all(self.database.pool())

@@ -27,7 +27,8 @@ async fn a_person_sees_who_they_are_and_no_billing() {
       "name": "Ada",
       "onboarding_dismissed": false,
       "onboarding_step_completed": 0,
-      "pending_kept_banner": false
+      "pending_kept_banner": false,
+      "timezone": null
     }
     "#);
 }

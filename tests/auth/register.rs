@@ -41,6 +41,7 @@ async fn a_person_signs_up_and_is_signed_in() {
       "onboarding_step_completed": 0,
       "pending_kept_banner": false,
       "refresh_token": "[refresh token]",
+      "timezone": null,
       "token_type": "bearer"
     }
     "#);

@@ -36,7 +36,7 @@ pub(crate) use call::Call;
 pub(crate) use events::taken;
 pub(crate) use people::{PASSWORD, Person, monthly, registration};
 pub(crate) use program::{Program, run};
-pub(crate) use raw::raw_post;
+pub(crate) use raw::{raw_post, raw_request};
 pub(crate) use rows::{Rows, rows};
 
 /// 2027-01-04T09:00:00Z, a Monday.

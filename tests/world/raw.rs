@@ -9,7 +9,18 @@ pub(crate) fn raw_post(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Vec<u8> {
-    let mut text = format!("POST {path} HTTP/1.1\r\nhost: {node}\r\nconnection: close\r\n");
+    raw_request("POST", node, path, headers, body)
+}
+
+/// The same by another method.
+pub(crate) fn raw_request(
+    method: &str,
+    node: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Vec<u8> {
+    let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {node}\r\nconnection: close\r\n");
     for (name, value) in headers {
         write!(text, "{name}: {value}\r\n").unwrap();
     }

@@ -18,6 +18,7 @@ use std::{
 use secrecy::SecretString;
 use tollgate_billing::{AfterEnd, Policy};
 use tollgate_identity::{Admission, Testers};
+use tollgate_onboarding::Tools;
 use tollgate_payments_stripe::{Mode, StripeWebhooks};
 use tollgate_primitives::{EmailAddress, PlanKey};
 use tollgate_sign_in_oidc::KeySeed;
@@ -60,6 +61,8 @@ pub struct Config {
     pub public_url: String,
     /// Where people's browsers go, without a slash at the end.
     pub frontend_url: String,
+    /// What the wizard offers as the tool that an account works in.
+    pub onboarding_tools: Tools,
     pub database: Database,
     pub plans: Plans,
     /// `None`: nothing can be bought here.
@@ -112,6 +115,8 @@ pub struct Mail {
     pub product: String,
     pub smtp_url: SecretString,
     pub from: EmailAddress,
+    /// Who is told of those who ask for an offer; nobody when `None`.
+    pub sales_lead_recipient: Option<EmailAddress>,
 }
 
 #[derive(Debug)]
@@ -216,6 +221,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     }
     let public_url = reader.required("PUBLIC_URL", |text| origin(text, is_production));
     let frontend_url = reader.required("FRONTEND_URL", |text| origin(text, is_production));
+    let onboarding_tools = read_onboarding_tools(reader);
     let database = read_database(reader);
     let plans = read_plans(reader);
     let stripe = read_stripe(reader, is_production);
@@ -241,6 +247,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         ops_bind: ops_bind?,
         public_url: public_url?,
         frontend_url: frontend_url?,
+        onboarding_tools: onboarding_tools?,
         database: database?,
         plans: plans?,
         stripe: stripe?,
@@ -254,6 +261,17 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         log: log?,
         in_force: InForce::default(),
     })
+}
+
+fn read_onboarding_tools(reader: &mut Reader<'_>) -> Option<Tools> {
+    reader.open(
+        "ONBOARDING_TOOLS",
+        "connectwise,autotask,halopsa,none",
+        |text| {
+            Tools::parse(text)
+                .map_err(|_| "must be names of a-z, 0-9, _ and -, each once, with commas between")
+        },
+    )
 }
 
 fn read_database(reader: &mut Reader<'_>) -> Option<Database> {
@@ -425,10 +443,14 @@ fn read_mail(reader: &mut Reader<'_>) -> Option<Mail> {
         }
         Ok(text.to_owned())
     });
+    let sales_lead_recipient = reader.optional("SALES_LEAD_RECIPIENT_EMAIL", |text| {
+        EmailAddress::parse(text).map_err(|_| "must be an e-mail address")
+    });
     Some(Mail {
         product: product?,
         smtp_url: smtp_url?,
         from: from?,
+        sales_lead_recipient: sales_lead_recipient?,
     })
 }
 

@@ -69,6 +69,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         policy,
     } = config.plans;
     let Secrets { token, .. } = &config.secrets;
+    let sales_lead_recipient = config.mail.sales_lead_recipient.clone();
     let requests = App {
         clock: shell.clock,
         entropy: shell.entropy,
@@ -77,6 +78,9 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
         reconciliation: Arc::new(store.clone()),
         teams: Arc::new(store.clone()),
         pruning: Arc::new(store.clone()),
+        profiles: Arc::new(store.clone()),
+        leads: Arc::new(store.clone()),
+        erasure: Arc::new(store.clone()),
         store: Arc::new(store),
         passwords: Arc::new(passwords(config.passwords)?),
         key: token.clone(),
@@ -94,6 +98,8 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
             provider,
             reconcile_calls_per_minute: config.reconciliation.calls_per_minute,
             frontend_url: config.frontend_url,
+            onboarding_tools: config.onboarding_tools,
+            sales_lead_recipient,
         },
     };
     let jobs = App {

@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod attestation;
+pub mod lead;
 pub mod limit;
 mod name;
 mod one_time;
@@ -15,13 +16,15 @@ pub mod provider;
 pub mod provider_sign_in;
 mod role;
 pub mod session;
+mod time_zone;
 pub mod verification;
 
 pub use admission::{
     Admission, AdmissionRefused, CodeEnd, CodeStatus, InviteCode, Terms, Testers, Ticket,
 };
-pub use name::{CompanyName, NameInvalid, PersonName};
+pub use name::{CompanyName, NameInvalid, OneLine, PersonName};
 pub use one_time::Purpose;
 pub use own_path::{NotOwnPath, OwnPath};
 pub use password::{NewPassword, Password, PasswordWeakness};
 pub use role::{Role, RoleInvalid};
+pub use time_zone::{TimeZone, TimeZoneInvalid};

@@ -47,6 +47,9 @@ pub const MAILS: [Limit; 2] = [
     Limit::of("mails_day", 10, DAY),
 ];
 
+/// Offers asked for from one network.
+pub const SALES_LEAD: Limit = Limit::of("sales_lead", 5, HOUR);
+
 impl Limit {
     const fn of(name: &'static str, times: u32, within: Duration) -> Self {
         let per = match within.checked_div(times) {

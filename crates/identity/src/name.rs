@@ -87,6 +87,8 @@ names! {
     PersonName,
     /// What a company, and so its account, is called.
     CompanyName,
+    /// A short answer in somebody's own words.
+    OneLine,
 }
 
 fn check(text: &str) -> Result<String, NameInvalid> {
@@ -116,7 +118,7 @@ fn breaks_the_line(c: char) -> bool {
 
 /// Direction controls (UAX #9) and characters without width. The joiners U+200C and U+200D stay:
 /// names in Persian and Indic scripts need them.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'

@@ -59,6 +59,7 @@ tasks! {
     MailVerification = "mail_verification",
     MailPasswordReset = "mail_password_reset",
     MailPasswordChanged = "mail_password_changed",
+    MailSalesLead = "mail_sales_lead",
     MailPaymentFailed = "mail_payment_failed",
     MailTrialEnding = "mail_trial_ending",
     MailInvite = "mail_invite",

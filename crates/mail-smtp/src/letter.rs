@@ -6,7 +6,7 @@
 use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
 use tollgate_primitives::{EmailAddress, Timestamp};
-use tollgate_use_cases::ports::{AfterTrial, Mail};
+use tollgate_use_cases::ports::{AfterTrial, Mail, SalesLead};
 
 /// More than any name a person may choose.
 const LONGEST_NAME: usize = 80;
@@ -86,6 +86,7 @@ impl Letter {
                 then,
                 billing_url,
             } => trial_ended((account_name, *ended_at), *then, billing_url, product),
+            Mail::SalesLead(lead) => sales_lead(lead, product),
         }
     }
 }
@@ -281,6 +282,32 @@ fn trial_ended(
     }
 }
 
+fn sales_lead(lead: &SalesLead, product: &str) -> Letter {
+    let (from, source) = (&lead.email, lead.source.as_str());
+    let said = [
+        ("Name", Some(&lead.name)),
+        ("Company", Some(&lead.company)),
+        ("Team", lead.team_size.as_ref()),
+    ];
+    let mut paragraphs = vec![format!("Somebody asked for an offer ({source}).")];
+    let said = said
+        .into_iter()
+        .filter_map(|(what, said)| Some((what, said?)));
+    paragraphs.extend(said.map(|(what, said)| format!("{what}: {}", one_line(said))));
+    paragraphs.push(format!("Address: {from}"));
+    let lines = lead.message.as_deref().unwrap_or_default().lines();
+    let lines = lines.map(visible);
+    paragraphs.extend(lines.filter(|line| !line.trim().is_empty()));
+    Letter {
+        subject: format!("Somebody asks for an offer of {product}"),
+        greeting: "Hello,".to_owned(),
+        paragraphs,
+        action: "Write back, or answer this mail",
+        link: format!("mailto:{from}"),
+        small_print: "The address was not proven.",
+    }
+}
+
 fn hello(name: &str) -> String {
     format!("Hello {},", one_line(name))
 }
@@ -291,14 +318,18 @@ const TO_BILLING_CONTACTS: &str = "You receive this as an owner or admin of the 
 /// characters, those that turn the direction of writing or cannot be seen, and whatever a mail program
 /// would make a link of.
 fn one_line(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .map(|char| if char.is_whitespace() { ' ' } else { char })
-        .filter(|char| !char.is_control() && !is_invisible(*char))
-        .collect();
+    let plain = visible(name);
     let words = plain.split(' ').filter(|word| !is_link(word)).map(undotted);
     let shown = words.collect::<Vec<_>>().join(" ");
     shown.chars().take(LONGEST_NAME).collect()
+}
+
+/// One line of printable text.
+fn visible(line: &str) -> String {
+    line.chars()
+        .map(|char| if char.is_whitespace() { ' ' } else { char })
+        .filter(|char| !char.is_control() && !is_invisible(*char))
+        .collect()
 }
 
 /// With a scheme, a `www.`, or a path after a dotted word.

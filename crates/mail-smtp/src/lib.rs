@@ -78,7 +78,11 @@ impl SmtpMailer {
         let (letter, product) = (&letter, self.product.as_str());
         let text = Text { letter, product }.render()?;
         let html = Html { letter, product }.render()?;
-        Ok(Message::builder()
+        let mut message = Message::builder();
+        if let Some(reply_to) = answered_to(mail) {
+            message = message.reply_to(Mailbox::new(None, address(reply_to)?));
+        }
+        Ok(message
             .from(self.from.clone())
             .to(Mailbox::new(None, address(to)?))
             .subject(&*letter.subject)
@@ -111,6 +115,15 @@ enum ComposeError {
     Template(#[from] askama::Error),
     #[error("the parts do not make a mail")]
     Message(#[from] lettre::error::Error),
+}
+
+/// Whom an answer to `mail` reaches, if not its sender.
+fn answered_to(mail: &Mail) -> Option<&EmailAddress> {
+    if let Mail::SalesLead(lead) = mail {
+        Some(&lead.email)
+    } else {
+        None
+    }
 }
 
 fn address(address: &EmailAddress) -> Result<Address, AddressError> {

@@ -59,6 +59,8 @@ ids! {
     ReservationId,
     /// One intent to change a running subscription.
     ChangeId,
+    /// Somebody who asked for an offer.
+    LeadId,
     /// One platform invite code.
     InviteCodeId,
     /// One invitation into an account.

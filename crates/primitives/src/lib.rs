@@ -9,8 +9,8 @@ mod timestamp;
 
 pub use email::{EmailAddress, EmailInvalid};
 pub use id::{
-    AccountId, ChangeId, IdInvalid, IdentityId, InviteCodeId, InviteId, JobKey, ReservationId,
-    SessionId, TokenId, UserId,
+    AccountId, ChangeId, IdInvalid, IdentityId, InviteCodeId, InviteId, JobKey, LeadId,
+    ReservationId, SessionId, TokenId, UserId,
 };
 pub use money::{Currency, CurrencyInvalid, Money, MoneyOverflow};
 pub use plan::{PlanKey, PlanKeyInvalid};

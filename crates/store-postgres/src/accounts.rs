@@ -194,7 +194,8 @@ pub(crate) async fn open_purchase(
         .transpose()
 }
 
-const SUSPEND: &str = "UPDATE accounts SET suspended_at = $2 WHERE id = $1";
+/// What was deleted stays closed.
+const SUSPEND: &str = "UPDATE accounts SET suspended_at = $2 WHERE id = $1 AND deleted_at IS NULL";
 
 /// A statement of its own after the account's row is locked, so that it sees every session that began
 /// before: one begins only while it holds that row.

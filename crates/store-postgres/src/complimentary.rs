@@ -33,7 +33,7 @@ pub(crate) async fn insert(
 }
 
 const FREE_ACCOUNTS: &str = "SELECT c.id FROM accounts c \
-     WHERE ($1::uuid IS NULL OR c.id > $1) AND NOT c.is_test_cohort \
+     WHERE ($1::uuid IS NULL OR c.id > $1) AND NOT c.is_test_cohort AND c.deleted_at IS NULL \
        AND NOT EXISTS (SELECT FROM subscriptions s \
          WHERE s.account_id = c.id AND s.status <> 'free') \
        AND NOT EXISTS (SELECT FROM complimentary_grants g \

@@ -16,7 +16,7 @@ use crate::{
 
 const MEMBERSHIPS: Table = Table("memberships");
 
-const USER: &str = "SELECT u.id, u.email, u.name, m.role, u.is_super_admin, u.email_verified_at, \
+const USER: &str = "SELECT u.id, u.email, u.name, u.timezone, m.role, u.is_super_admin, u.email_verified_at, \
      u.onboarding_step_completed, u.onboarding_dismissed, u.pending_kept_banner, u.created_at, \
      (SELECT json_agg(json_build_object('account', o.account_id, 'account_name', c.name, \
        'role', o.role) ORDER BY o.created_at, o.account_id) \
@@ -47,6 +47,7 @@ pub(crate) async fn user(
         id: UserId::from_uuid(columns.take(user::TABLE, "id")?),
         email: columns.parse::<String, _>(user::TABLE, "email")?,
         name: columns.take(user::TABLE, "name")?,
+        timezone: columns.take(user::TABLE, "timezone")?,
         account,
         account_role: Role::parse(&columns.take::<String>(MEMBERSHIPS, "role")?)
             .map_err(|error| MEMBERSHIPS.corrupt("role", error))?,

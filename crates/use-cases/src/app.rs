@@ -5,15 +5,18 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 use tollgate_billing::{Policy, purchase::Provider};
 use tollgate_identity::{Admission, session};
-use tollgate_primitives::{AccountId, PlanKey, SessionId, Timestamp, TokenId, UserId};
+use tollgate_onboarding::Tools;
+use tollgate_primitives::{
+    AccountId, EmailAddress, PlanKey, SessionId, Timestamp, TokenId, UserId,
+};
 
 use crate::{
     keyed::{Key, RefreshToken},
     limits::RateLimits,
     ports::{
-        AccessClaims, AccessTokens, Clock, Entropy, InviteCodes, Mailer, NewRefreshToken,
-        NewSession, Operations, Passwords, Payments, Providers, Pruning, Reconciliation, Store,
-        Teams, Webhooks,
+        AccessClaims, AccessTokens, Clock, Entropy, Erasure, InviteCodes, Leads, Mailer,
+        NewRefreshToken, NewSession, Operations, Passwords, Payments, Profiles, Providers, Pruning,
+        Reconciliation, Store, Teams, Webhooks,
     },
 };
 
@@ -30,6 +33,9 @@ pub struct App {
     pub reconciliation: Arc<dyn Reconciliation>,
     pub teams: Arc<dyn Teams>,
     pub pruning: Arc<dyn Pruning>,
+    pub profiles: Arc<dyn Profiles>,
+    pub leads: Arc<dyn Leads>,
+    pub erasure: Arc<dyn Erasure>,
     pub passwords: Arc<dyn Passwords>,
     pub access_tokens: Arc<dyn AccessTokens>,
     pub providers: Arc<dyn Providers>,
@@ -54,6 +60,10 @@ pub struct Settings {
     pub reconcile_calls_per_minute: u32,
     /// Where people's browsers go, without a slash at the end.
     pub frontend_url: String,
+    /// What the wizard offers as the tool that an account works in.
+    pub onboarding_tools: Tools,
+    /// Who is told of those who ask for an offer; nobody when `None`.
+    pub sales_lead_recipient: Option<EmailAddress>,
 }
 
 /// Where a request came from.

@@ -20,6 +20,7 @@ mod effects;
 mod end_second;
 mod end_sessions;
 mod end_subscription;
+mod erase;
 mod finish_provider_sign_in;
 mod invite;
 mod invite_codes;
@@ -30,6 +31,7 @@ mod limits;
 mod list_invoices;
 mod list_team;
 mod look_up_invite;
+mod onboarding;
 mod open_checkout;
 mod open_portal;
 mod pass_gate;
@@ -48,6 +50,7 @@ mod reset_password;
 mod retry_job;
 mod revoke_invite;
 mod run_job;
+mod sales_leads;
 mod seats;
 mod self_serve;
 mod send_mail;
@@ -62,6 +65,7 @@ mod sync_plans;
 mod team_mail;
 mod transfer_ownership;
 mod unlink_provider;
+mod update_profile;
 mod verify_email;
 
 pub use accept_invite::{AcceptError, accept_invite};
@@ -85,6 +89,7 @@ pub use change_role::{MemberError, change_role};
 pub use change_subscription::ChangeError;
 pub use complimentary::{EndGrantError, GrantError, end_complimentary, grant_complimentary};
 pub use end_sessions::{end_other_sessions, end_own_session};
+pub use erase::{EraseError, erase_user};
 pub use finish_provider_sign_in::{
     FinishProviderSignIn, FinishProviderSignInError, ProviderSignedIn, finish_provider_sign_in,
 };
@@ -99,6 +104,10 @@ pub use limits::{RateLimits, TooOften};
 pub use list_invoices::{Invoices, InvoicesError, list_invoices};
 pub use list_team::{CursorInvalid, Listed, TeamError, list_invites, list_members};
 pub use look_up_invite::{LookUpError, look_up_invite};
+pub use onboarding::{
+    OnboardingError, OnboardingStatus, StepAnswers, acknowledge_kept_banner, dismiss_onboarding,
+    onboarding_status, take_step,
+};
 pub use open_checkout::open_checkout;
 pub use open_portal::{PortalError, open_portal};
 pub use pass_gate::{GateQuestion, GateRefused, Passed, pass_gate};
@@ -114,6 +123,7 @@ pub use reset_password::{ResetPasswordError, forgot_password, password_to_reset,
 pub use retry_job::{RetryJobError, retry_job};
 pub use revoke_invite::{RevokeError, revoke_invite};
 pub use run_job::{JobFailed, run_job};
+pub use sales_leads::{MoveLeadError, SubmitLead, SubmitLeadError, move_lead, submit_lead};
 pub use self_serve::is_self_serve;
 pub use show_account::{AccountState, ShownAccount, find_accounts, show_account};
 pub use sign_in::{SignInError, sign_in};
@@ -125,4 +135,5 @@ pub use switch_account::{SwitchError, switch_account};
 pub use sync_plans::{SyncPlansError, SyncReport, sync_plans};
 pub use transfer_ownership::{TransferError, transfer_ownership};
 pub use unlink_provider::{UnlinkError, unlink_provider};
+pub use update_profile::{ACCOUNT, USER, UpdateError, update_account, update_user};
 pub use verify_email::{SendVerificationError, VerifyEmailError, send_verification, verify_email};

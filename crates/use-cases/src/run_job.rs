@@ -18,6 +18,7 @@ use crate::{
     read_subscription::{ReadError, read_subscription},
     reconcile::reconcile_what_is_due,
     reset_password::mail_password_reset,
+    sales_leads::mail_sales_lead,
     send_mail, team_mail,
 };
 
@@ -99,6 +100,7 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             to,
             is_new_owner,
         } => team_mail::ownership(app, key, (account, to), is_new_owner).await,
+        JobKind::MailSalesLead { lead } => mail_sales_lead(app, key, lead).await,
         JobKind::RetryEvent { event } => retry_event(app, &event).await,
         JobKind::ReadSubscription {
             account,

@@ -119,6 +119,7 @@ fn as_user(user: NewUser, account: AccountRow, role: Role, now: Timestamp) -> Us
         id: user.id,
         email: user.email,
         name: user.name,
+        timezone: None,
         account: account.id,
         account_role: role,
         memberships: vec![Membership {

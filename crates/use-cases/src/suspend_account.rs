@@ -66,7 +66,7 @@ pub async fn unsuspend_account(
 }
 
 /// Orders the end of what is bought, and of the page on which more could be.
-async fn end_charging(
+pub(crate) async fn end_charging(
     tx: &mut dyn Transaction,
     account: &LockedAccount,
     now: Timestamp,

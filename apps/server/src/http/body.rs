@@ -24,6 +24,10 @@ pub(crate) const DEFAULT_LIMIT: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct JsonBody<T, const LIMIT: usize = DEFAULT_LIMIT>(pub(crate) T);
 
+/// The same, where nothing at all says the default.
+#[derive(Debug)]
+pub(crate) struct OptionalJsonBody<T, const LIMIT: usize = DEFAULT_LIMIT>(pub(crate) T);
+
 /// A body of `application/x-www-form-urlencoded` of at most [`AUTH_LIMIT`] bytes.
 #[derive(Debug)]
 pub(crate) struct FormBody<T>(pub(crate) T);
@@ -50,6 +54,32 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
                 return Err(ApiError::unsupported_media_type("application/json"));
             }
             parse_json(&bytes.await?).map(Self)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + Default + 'static, const LIMIT: usize> FromRequest
+    for OptionalJsonBody<T, LIMIT>
+{
+    type Error = ApiError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let has_type = request.headers().contains_key(header::CONTENT_TYPE);
+        let is_json = has_media_type(request, "application/json");
+        let bytes = read(request, payload, LIMIT);
+        Box::pin(async move {
+            if has_type && !is_json {
+                return Err(ApiError::unsupported_media_type("application/json"));
+            }
+            let bytes = bytes.await?;
+            if !has_type && bytes.is_empty() {
+                return Ok(Self(T::default()));
+            }
+            if !is_json {
+                return Err(ApiError::unsupported_media_type("application/json"));
+            }
+            parse_json(&bytes).map(Self)
         })
     }
 }

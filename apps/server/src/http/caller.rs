@@ -36,6 +36,10 @@ pub(crate) struct Admin(pub(crate) Caller);
 #[derive(Debug, Clone)]
 pub(crate) struct Product(pub(crate) Caller);
 
+/// An owner or admin among those.
+#[derive(Debug, Clone)]
+pub(crate) struct ProductAdmin(pub(crate) Caller);
+
 /// An operator of the platform, in a session that lives.
 #[derive(Debug, Clone)]
 pub(crate) struct Super(pub(crate) Caller);
@@ -106,6 +110,22 @@ impl FromRequest for Product {
         Box::pin(async move {
             let passed = pass_gate(&*app?, &claims?, &GateQuestion::default()).await?;
             Ok(Self(passed.caller))
+        })
+    }
+}
+
+impl FromRequest for ProductAdmin {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let passed = Product::from_request(request, payload);
+        Box::pin(async move {
+            let Product(caller) = passed.await?;
+            if !caller.role.is_admin_or_above() {
+                return Err(ApiError::role_required(Role::Admin));
+            }
+            Ok(Self(caller))
         })
     }
 }

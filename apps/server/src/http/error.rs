@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tollgate_billing::{GrantRefused, change::ChangeRefused, purchase::PurchaseRefused};
 use tollgate_entitlements::Refusal;
+use tollgate_field_mask::MaskRefused;
 use tollgate_identity::{
     AdmissionRefused, Role,
     provider_sign_in::{ProviderSignInRefused, UnlinkRefused},
@@ -19,11 +20,12 @@ use tollgate_invites::{InviteRefused, MemberRefused, ResendRefused};
 use tollgate_primitives::Timestamp;
 use tollgate_use_cases::{
     AcceptError, BeginProviderSignInError, BillingStateError, ChangeError, ChangePasswordError,
-    CompleteError, EndGrantError, FinishProviderSignInError, GateRefused, GrantError, HandOutError,
-    InviteError, InvoicesError, JoinError, LookUpError, MemberError, NotApplied, PortalError,
-    PurchaseError, RefreshError, RegisterError, ReplayError, ResendError, ResetPasswordError,
-    RetryJobError, RevokeCodeError, RevokeError, SendVerificationError, SignInError, SuspendError,
-    SwitchError, TeamError, TooOften, TransferError, UnlinkError, VerifyEmailError, WebhookError,
+    CompleteError, EndGrantError, EraseError, FinishProviderSignInError, GateRefused, GrantError,
+    HandOutError, InviteError, InvoicesError, JoinError, LookUpError, MemberError, MoveLeadError,
+    NotApplied, OnboardingError, PortalError, PurchaseError, RefreshError, RegisterError,
+    ReplayError, ResendError, ResetPasswordError, RetryJobError, RevokeCodeError, RevokeError,
+    SendVerificationError, SignInError, SubmitLeadError, SuspendError, SwitchError, TeamError,
+    TooOften, TransferError, UnlinkError, UpdateError, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, ProvidersError, StoreError},
 };
 use utoipa::ToSchema;
@@ -292,6 +294,14 @@ impl ApiError {
             StatusCode::NOT_FOUND,
             "account_not_found",
             "There is no such account; look it up by name or address.",
+        )
+    }
+
+    pub(crate) fn lead_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "lead_not_found",
+            "There is no such lead; look at the list again.",
         )
     }
 
@@ -1229,6 +1239,89 @@ impl From<SuspendError> for ApiError {
                 "This account is not suspended; there is nothing to do.",
             ),
             SuspendError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MaskRefused> for ApiError {
+    fn from(refused: MaskRefused) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, refused.code(), refused.to_string());
+        match refused.field() {
+            Some(field) => error.with("field", field),
+            None => error,
+        }
+    }
+}
+
+impl From<UpdateError> for ApiError {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Gone => Self::session_ended(),
+            UpdateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SubmitLeadError> for ApiError {
+    fn from(error: SubmitLeadError) -> Self {
+        match error {
+            SubmitLeadError::TooOften(error) => error.into(),
+            SubmitLeadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MoveLeadError> for ApiError {
+    fn from(error: MoveLeadError) -> Self {
+        match error {
+            MoveLeadError::Unknown => Self::lead_not_found(),
+            MoveLeadError::IsFurther(status) => Self::new(
+                StatusCode::CONFLICT,
+                "lead_is_further",
+                "This lead is further already, and does not go back.",
+            )
+            .with("status", status.as_str()),
+            MoveLeadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EraseError> for ApiError {
+    fn from(error: EraseError) -> Self {
+        match error {
+            EraseError::LastOwner { account } => Self::new(
+                StatusCode::CONFLICT,
+                "last_owner",
+                "Make somebody else an owner first, or remove the other members.",
+            )
+            .with("account_id", account.to_string()),
+            EraseError::InvalidCredentials => Self::invalid_credentials(),
+            EraseError::NotFresh => Self::new(
+                StatusCode::FORBIDDEN,
+                "fresh_sign_in_required",
+                "Send your password along, or sign in again and repeat this within five minutes.",
+            ),
+            EraseError::Gone => Self::session_ended(),
+            EraseError::TooOften(error) => error.into(),
+            EraseError::Passwords(error) => error.into(),
+            EraseError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OnboardingError> for ApiError {
+    fn from(error: OnboardingError) -> Self {
+        match error {
+            OnboardingError::StepCannotDecrease(refused) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "step_cannot_decrease",
+                "This step lies behind you; go on with the next one.",
+            )
+            .with("current_step", refused.current)
+            .with("requested_step", refused.requested),
+            OnboardingError::RoleRequired => Self::role_required(Role::Admin),
+            OnboardingError::Gone => Self::session_ended(),
+            OnboardingError::Store(error) => error.into(),
         }
     }
 }

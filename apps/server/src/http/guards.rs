@@ -154,6 +154,43 @@ pub const ROUTES: &[Route] = &[
         Who::User,
         Guards::NONE,
     ),
+    route("PATCH", "/api/v1/users/me", Who::User, Guards::NONE),
+    route("DELETE", "/api/v1/users/me", Who::User, Guards::NONE),
+    route("GET", "/api/v1/users/me/export", Who::User, Guards::NONE),
+    route(
+        "PATCH",
+        "/api/v1/users/me/onboarding-step",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/users/me/onboarding-dismiss-rest",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/users/me/ack-kept-banner",
+        Who::User,
+        Guards::NONE,
+    ),
+    // Beside /users/me, and open as it is: the list leads to a proven address and to a plan.
+    route(
+        "GET",
+        "/api/v1/users/onboarding-status",
+        Who::User,
+        Guards::NONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/users/onboarding-dismiss",
+        Who::User,
+        Guards::NONE,
+    ),
+    route("PATCH", "/api/v1/accounts/me", Who::Admin, Guards::PRODUCT),
+    route("POST", "/api/v1/sales-leads", Who::Public, Guards::NONE),
+    route("POST", "/api/v1/beta-signup", Who::Public, Guards::NONE),
     route("GET", "/api/v1/plans/public", Who::Public, Guards::NONE),
     route("GET", "/api/v1/config/public", Who::Public, Guards::NONE),
     route("GET", "/api/v1/billing/state", Who::User, Guards::NONE),
@@ -294,6 +331,8 @@ pub const ROUTES: &[Route] = &[
     operators("GET", "/api/v1/admin/invites"),
     operators("POST", "/api/v1/admin/invites"),
     operators("DELETE", "/api/v1/admin/invites/{id}"),
+    operators("GET", "/api/v1/admin/sales-leads"),
+    operators("PATCH", "/api/v1/admin/sales-leads/{id}"),
     operators("GET", "/api/v1/admin/audit-log"),
 ];
 

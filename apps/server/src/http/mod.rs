@@ -6,6 +6,7 @@ mod caller;
 mod client_ip;
 mod cursor;
 mod error;
+mod fields;
 mod guards;
 mod observe;
 mod openapi;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_billing::{PaymentFailure, SubscriptionId, TrialNotice};
-use tollgate_primitives::{AccountId, ChangeId, InviteId, JobKey, Timestamp, TokenId, UserId};
+use tollgate_primitives::{
+    AccountId, ChangeId, InviteId, JobKey, LeadId, Timestamp, TokenId, UserId,
+};
 
 use super::NoticeId;
 
@@ -85,6 +87,8 @@ pub enum JobKind {
         notice: TrialNotice,
         ends_at: Timestamp,
     },
+    /// Tell those who sell of somebody who asked for an offer.
+    MailSalesLead { lead: LeadId },
     /// Try a stored webhook event again.
     RetryEvent { event: NoticeId },
     /// Ask the provider how a subscription stands, then settle the events that wait for that.
@@ -134,6 +138,7 @@ impl JobKind {
             Self::MailOwnershipTransferred { .. } => "mail_ownership_transferred",
             Self::AnnounceTrialEnd { .. } => "announce_trial_end",
             Self::MailTrialNotice { .. } => "mail_trial_notice",
+            Self::MailSalesLead { .. } => "mail_sales_lead",
             Self::RetryEvent { .. } => "retry_event",
             Self::ReadSubscription { .. } => "read_subscription",
             Self::EndSubscription { .. } => "end_subscription",

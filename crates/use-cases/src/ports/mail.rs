@@ -8,6 +8,8 @@ use thiserror::Error;
 use tollgate_identity::Role;
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
 
+use super::SalesLead;
+
 #[derive(Debug, Clone)]
 pub enum Mail {
     /// `link` proves the mailbox to whoever has it: never logged.
@@ -62,6 +64,8 @@ pub enum Mail {
         then: AfterTrial,
         billing_url: String,
     },
+    /// To whoever sells; answering it writes to the one who asked.
+    SalesLead(Box<SalesLead>),
 }
 
 /// What is left to an account after its trial.

@@ -2,12 +2,15 @@
 
 mod clock;
 mod entropy;
+mod erasure;
 mod invite_codes;
 mod jobs;
+mod leads;
 mod mail;
 mod operations;
 mod passwords;
 mod payments;
+mod profiles;
 mod provider_sign_ins;
 mod providers;
 mod pruning;
@@ -19,8 +22,10 @@ mod webhooks;
 
 pub use clock::Clock;
 pub use entropy::Entropy;
+pub use erasure::{Erasure, ErasureWrites, LeftAccount};
 pub use invite_codes::{InviteCodeRecord, InviteCodeWrites, InviteCodes, NewInviteCode, Revoked};
 pub use jobs::{Job, JobKind};
+pub use leads::{LeadSource, LeadWrites, Leads, SalesLead};
 pub use mail::{AfterTrial, Mail, MailError, Mailer};
 pub use operations::{
     AccountDetail, AccountLookup, AccountPosition, AccountSummary, AuditRecord, EventPosition,
@@ -34,6 +39,7 @@ pub use payments::{
     ListedSubscription, NewCustomer, Payments, PaymentsError, PreviewLine, StartedSubscription,
     SubscriptionRequest, SubscriptionsPage,
 };
+pub use profiles::{AccountProfile, OnboardingFacts, ProfileWrites, Profiles};
 pub use provider_sign_ins::{
     Entrance, Flow, IdentityRow, NewFlow, NewIdentity, ProviderArrivals, ProviderSignIns,
 };

@@ -17,8 +17,8 @@ use tollgate_primitives::{
 use uuid::Uuid;
 
 use super::{
-    CheckoutSessionId, InviteCodeWrites, Job, JobId, JobRecord, Notice, NoticeId, PasswordHash,
-    ProviderArrivals, ProviderSignIns, TeamWrites,
+    CheckoutSessionId, ErasureWrites, InviteCodeWrites, Job, JobId, JobRecord, LeadWrites, Notice,
+    NoticeId, PasswordHash, ProfileWrites, ProviderArrivals, ProviderSignIns, TeamWrites,
 };
 
 #[derive(Debug, Error)]
@@ -82,6 +82,8 @@ pub struct User {
     pub id: UserId,
     pub email: EmailAddress,
     pub name: String,
+    /// A name of the IANA database.
+    pub timezone: Option<String>,
     pub account: AccountId,
     pub account_role: Role,
     pub memberships: Vec<Membership>,
@@ -608,7 +610,16 @@ pub trait Store: ProviderSignIns + Debug + Send + Sync {
 
 /// Dropping it rolls everything back.
 #[async_trait]
-pub trait Transaction: InviteCodeWrites + ProviderArrivals + TeamWrites + Debug + Send {
+pub trait Transaction:
+    Debug
+    + Send
+    + ErasureWrites
+    + InviteCodeWrites
+    + LeadWrites
+    + ProfileWrites
+    + ProviderArrivals
+    + TeamWrites
+{
     /// False when the address belongs to somebody; nothing is inserted then.
     async fn insert_user(&mut self, user: &NewUser, now: Timestamp) -> Result<bool, StoreError>;
 

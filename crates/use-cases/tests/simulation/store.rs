@@ -5,18 +5,21 @@ use tollgate_billing::{
     Customer, Grant, Interval, PriceId, Stamp, Standing, Subscription, SubscriptionId,
     purchase::Offer,
 };
-use tollgate_identity::{Purpose, Terms, limit::Limit};
+use tollgate_field_mask::Changes;
+use tollgate_identity::{Purpose, Terms, lead::LeadStatus, limit::Limit};
+use tollgate_onboarding::{Progress, RoleAtSignup};
 use tollgate_primitives::{
-    AccountId, ChangeId, EmailAddress, InviteCodeId, PlanKey, ReservationId, SessionId, Timestamp,
-    TokenId, UserId,
+    AccountId, ChangeId, EmailAddress, InviteCodeId, LeadId, PlanKey, ReservationId, SessionId,
+    Timestamp, TokenId, UserId,
 };
 use tollgate_use_cases::ports::{
-    AccountFacts, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Change,
-    CheckoutSessionId, Conclusion, Credentials, EventRecord, EventState, InboxEntry,
-    InviteCodeWrites, Job, JobId, JobRecord, LockedAccount, NewInviteCode, NewRefreshToken,
-    NewSession, NewUser, Notice, NoticeContent, NoticeId, OfferRow, OneTimeToken, PasswordHash,
-    PasswordOwner, PlanBilling, PublicPlan, Received, RefreshRow, Reservation, Revoked, SessionRow,
-    Sessions, Store, StoreError, SubscriptionChange, Transaction, User,
+    AccountFacts, AccountProfile, AccountRow, AddressProof, AuditEntry, Awaiting, Caller, Change,
+    CheckoutSessionId, Conclusion, Credentials, ErasureWrites, EventRecord, EventState, InboxEntry,
+    InviteCodeWrites, Job, JobId, JobRecord, LeadWrites, LeftAccount, LockedAccount, NewInviteCode,
+    NewRefreshToken, NewSession, NewUser, Notice, NoticeContent, NoticeId, OfferRow, OneTimeToken,
+    PasswordHash, PasswordOwner, PlanBilling, ProfileWrites, PublicPlan, Received, RefreshRow,
+    Reservation, Revoked, SalesLead, SessionRow, Sessions, Store, StoreError, SubscriptionChange,
+    Transaction, User,
 };
 use uuid::Uuid;
 
@@ -93,6 +96,80 @@ fn seen(shared: &Shared, notice: &Notice) -> Received {
         version: database.version(),
         is_buying: false,
         price: Some(price()),
+    }
+}
+
+#[async_trait]
+impl ErasureWrites for Open {
+    async fn lock_accounts_of(&mut self, _: UserId) -> Result<Vec<LeftAccount>, StoreError> {
+        unused()
+    }
+
+    async fn empty_account(&mut self, _: AccountId, _: Timestamp) -> Result<u64, StoreError> {
+        unused()
+    }
+
+    async fn erase_user(&mut self, _: UserId, _: Timestamp) -> Result<bool, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl LeadWrites for Open {
+    async fn insert_lead(&mut self, _: &SalesLead) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn lock_lead(&mut self, _: LeadId) -> Result<Option<SalesLead>, StoreError> {
+        unused()
+    }
+
+    async fn put_lead_status(
+        &mut self,
+        _: LeadId,
+        _: LeadStatus,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl ProfileWrites for Open {
+    async fn update_user(
+        &mut self,
+        _: UserId,
+        _: &Changes<String>,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn update_account(
+        &mut self,
+        _: AccountId,
+        _: &Changes<String>,
+        _: Timestamp,
+    ) -> Result<Option<AccountProfile>, StoreError> {
+        unused()
+    }
+
+    async fn lock_progress(&mut self, _: UserId) -> Result<Option<Progress>, StoreError> {
+        unused()
+    }
+
+    async fn put_progress(
+        &mut self,
+        _: UserId,
+        _: Progress,
+        _: Option<RoleAtSignup>,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn clear_kept_banner(&mut self, _: UserId, _: Timestamp) -> Result<bool, StoreError> {
+        unused()
     }
 }
 

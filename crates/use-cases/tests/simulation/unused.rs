@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use tollgate_billing::{Customer, Interval, PriceId, SubscriptionId};
-use tollgate_identity::{InviteCode, Password};
-use tollgate_primitives::{AccountId, InviteCodeId, PlanKey, Timestamp};
+use tollgate_identity::{InviteCode, Password, lead::LeadStatus};
+use tollgate_primitives::{AccountId, InviteCodeId, LeadId, PlanKey, Timestamp, UserId};
 use tollgate_use_cases::ports::{
     AccessClaims, AccessTokenInvalid, AccessTokens, AccountDetail, AccountLookup, AccountPosition,
-    AccountSummary, AuditRecord, CallClaim, CustomerAccount, Entropy, EventPosition, EventStatus,
-    EventSummary, InviteCodeRecord, InviteCodes, JobId, JobRecord, JobState, NoticeId, OpenEvents,
-    OpenReservation, Operations, OverduePage, Page, PasswordHash, Passwords, PasswordsError,
-    Prunable, Pruning, ReconcileJob, Reconciliation, StoreError, Turn, TurnEnd, TurnStart,
-    TurnTaken, Verdict,
+    AccountSummary, AuditRecord, CallClaim, CustomerAccount, Entropy, Erasure, EventPosition,
+    EventStatus, EventSummary, InviteCodeRecord, InviteCodes, JobId, JobRecord, JobState, Leads,
+    NoticeId, OnboardingFacts, OpenEvents, OpenReservation, Operations, OverduePage, Page,
+    PasswordHash, Passwords, PasswordsError, Profiles, Prunable, Pruning, ReconcileJob,
+    Reconciliation, SalesLead, StoreError, Turn, TurnEnd, TurnStart, TurnTaken, Verdict,
 };
 use uuid::Uuid;
 
@@ -198,6 +198,39 @@ impl Reconciliation for Unused {
 #[async_trait]
 impl Pruning for Unused {
     async fn prune(&self, _: Prunable, _: Timestamp, _: u16) -> Result<u64, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Profiles for Unused {
+    async fn onboarding(
+        &self,
+        _: UserId,
+        _: AccountId,
+    ) -> Result<Option<OnboardingFacts>, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Leads for Unused {
+    async fn lead(&self, _: LeadId) -> Result<Option<SalesLead>, StoreError> {
+        unused()
+    }
+
+    async fn leads(
+        &self,
+        _: Option<LeadStatus>,
+        _: Option<LeadId>,
+    ) -> Result<Page<SalesLead>, StoreError> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Erasure for Unused {
+    async fn held_about(&self, _: UserId) -> Result<Option<serde_json::Value>, StoreError> {
         unused()
     }
 }

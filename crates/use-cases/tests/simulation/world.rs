@@ -14,6 +14,7 @@ use tollgate_billing::{
     purchase::Provider as Ready,
 };
 use tollgate_identity::Admission;
+use tollgate_onboarding::Tools;
 use tollgate_primitives::{AccountId, EmailAddress, JobKey, PlanKey, Timestamp, UserId};
 use tollgate_use_cases::{
     App, Key, RateLimits, Settings,
@@ -87,6 +88,9 @@ impl Shared {
             reconciliation: unused.clone(),
             teams: unused.clone(),
             pruning: unused.clone(),
+            profiles: unused.clone(),
+            leads: unused.clone(),
+            erasure: unused.clone(),
             passwords: unused.clone(),
             access_tokens: unused.clone(),
             providers: unused,
@@ -106,6 +110,8 @@ impl Shared {
                 provider: Ready::Ready,
                 reconcile_calls_per_minute: 0,
                 frontend_url: "https://app.example.com".to_owned(),
+                onboarding_tools: Tools::parse("none").unwrap(),
+                sales_lead_recipient: None,
             },
         }
     }

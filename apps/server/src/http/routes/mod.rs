@@ -8,6 +8,7 @@ mod complimentary;
 mod config;
 mod devices;
 mod email;
+mod erasure;
 mod gate;
 mod invitations;
 mod invite_codes;
@@ -15,10 +16,13 @@ mod invites;
 mod invoices;
 mod jobs;
 mod judging;
+mod leads;
 mod members;
+mod onboarding;
 mod own_account;
 mod passwords;
 mod plans;
+mod profiles;
 mod providers;
 mod register;
 mod sessions;
@@ -56,6 +60,17 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(providers::callback)
             .service(providers::list)
             .service(providers::unlink)
+            .service(profiles::update_me)
+            .service(erasure::erase)
+            .service(erasure::export)
+            .service(profiles::update_my_account)
+            .service(onboarding::advance)
+            .service(onboarding::dismiss_rest)
+            .service(onboarding::status)
+            .service(onboarding::dismiss)
+            .service(onboarding::ack_kept_banner)
+            .service(leads::submit)
+            .service(leads::beta_signup)
             .service(plans::public_plans)
             .service(config::public_config)
             .service(billing::show_state)
@@ -104,6 +119,8 @@ pub(crate) fn operators(services: &mut ServiceConfig<'_>) {
         .service(invite_codes::list)
         .service(invite_codes::create)
         .service(invite_codes::revoke)
+        .service(leads::list)
+        .service(leads::update)
         .service(audit_log::list);
 }
 

@@ -38,6 +38,9 @@ pub(crate) struct UserBody {
     id: Uuid,
     email: String,
     name: String,
+    /// A name of the IANA time zone database.
+    #[schema(example = "Europe/London")]
+    timezone: Option<String>,
     /// The account that this session works in.
     account_id: Uuid,
     #[schema(example = "owner")]
@@ -234,6 +237,7 @@ impl From<User> for UserBody {
             id: user.id.as_uuid(),
             email: user.email.into(),
             name: user.name,
+            timezone: user.timezone,
             account_id: user.account.as_uuid(),
             account_role: user.account_role.as_str(),
             memberships: user.memberships.into_iter().map(Into::into).collect(),

@@ -1,0 +1,79 @@
+//! Everything held about the caller, and its end.
+
+use actix_web::{HttpResponse, delete, get, http::header, web};
+use serde::Deserialize;
+use tollgate_identity::Password;
+use tollgate_use_cases::{App, erase_user};
+use utoipa::ToSchema;
+
+use crate::http::{
+    body::{AUTH_LIMIT, OptionalJsonBody},
+    caller::SignedIn,
+    error::{ApiError, ErrorBody},
+};
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EraseBody {
+    /// Not needed within five minutes of signing in.
+    #[schema(format = Password)]
+    password: Option<String>,
+}
+
+/// Answers everything held about the caller, as a file.
+#[utoipa::path(
+    operation_id = "exportMe",
+    tag = "me",
+    security(("access_token" = [])),
+    responses(
+        (status = 200, description = "An object with a list for each kind of thing", body = Object),
+        (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked", body = ErrorBody),
+        (status = 503, description = "unavailable", body = ErrorBody),
+    )
+)]
+#[get("/users/me/export")]
+pub(crate) async fn export(
+    app: web::Data<App>,
+    SignedIn(caller): SignedIn,
+) -> Result<HttpResponse, ApiError> {
+    let held = app.erasure.held_about(caller.user).await?;
+    let held = held.ok_or_else(ApiError::session_ended)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"export.json\"",
+        ))
+        .json(held))
+}
+
+/// Erases the caller, and the accounts that are theirs alone with what those bought. There is no way back.
+#[utoipa::path(
+    operation_id = "eraseMe",
+    tag = "me",
+    security(("access_token" = [])),
+    request_body = Option<EraseBody>,
+    responses(
+        (status = 204, description = "Erased"),
+        (status = 400, description = "malformed_json · unknown_field", body = ErrorBody),
+        (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked · invalid_credentials", body = ErrorBody),
+        (status = 403, description = "fresh_sign_in_required", body = ErrorBody),
+        (status = 409, description = "last_owner", body = ErrorBody),
+        (status = 413, description = "body_too_large", body = ErrorBody),
+        (status = 415, description = "unsupported_media_type", body = ErrorBody),
+        (status = 422, description = "validation_failed", body = ErrorBody),
+        (status = 429, description = "rate_limited", body = ErrorBody),
+        (status = 503, description = "busy · unavailable", body = ErrorBody),
+    )
+)]
+#[delete("/users/me")]
+pub(crate) async fn erase(
+    app: web::Data<App>,
+    SignedIn(caller): SignedIn,
+    OptionalJsonBody(body): OptionalJsonBody<EraseBody, AUTH_LIMIT>,
+) -> Result<HttpResponse, ApiError> {
+    // No password of ours is that long.
+    let password = body.password.as_deref().map(Password::parse).transpose();
+    let password = password.map_err(|_| ApiError::invalid_credentials())?;
+    erase_user(&app, &caller, password.as_ref()).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

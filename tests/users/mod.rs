@@ -1,0 +1,6 @@
+//! /users
+
+mod erase;
+mod export;
+mod me;
+mod onboarding;
