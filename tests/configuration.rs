@@ -100,6 +100,11 @@ fn what_is_in_force_is_shown_without_secrets() {
     AFTER_END               lock
     READ_ONLY_DAYS          30
     STRIPE_SECRET_KEY       (not set)
+    OAUTH_REDIRECT_BASE     (not set)
+    GOOGLE_CLIENT_ID        (not set)
+    MS_TENANT               common
+    MS_CLIENT_ID            (not set)
+    OIDC_PROVIDERS          (not set)
     SMTP_URL                (set)
     FROM_EMAIL              tollgate@example.com
     PRODUCT_NAME            Tollgate

@@ -95,6 +95,7 @@ async fn t68_nobody_goes_on_in_an_account_they_do_not_belong_to() {
     let world = World::start().await;
     let ada = world.person("Ada").await;
     let eve = world.person("Eve").await;
+    world.drain().await;
     let before = world.rows().await;
     for account in [&ada.account, "00000000-0000-0000-0000-000000000000"] {
         let body = json!({ "account_id": account });

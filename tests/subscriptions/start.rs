@@ -360,8 +360,7 @@ async fn without_a_provider_the_free_plan_alone_begins() {
 async fn a_provider_that_is_down_is_said_to_be_and_the_next_try_goes_on() {
     let world = World::start().await;
     let mut ada = world.person("Ada").await;
-    let down =
-        json!([{ "kind": "error_500", "path_prefix": "/v1/subscriptions", "before_commit": true }]);
+    let down = json!([{ "kind": "error_500", "method": "POST", "path_prefix": "/v1/subscriptions", "before_commit": true }]);
     world.tell_sandbox("faults", down).await;
     let answer = world.start_subscription(&ada, &monthly("pro", 1)).await;
     assert_eq!(

@@ -136,7 +136,11 @@ impl World {
 
     /// Signs `person` in again: access tokens live fifteen minutes.
     pub(crate) async fn sign_in(&self, person: &mut Person) {
-        let body = json!({ "email": person.email, "password": PASSWORD });
+        self.sign_in_with(person, PASSWORD).await;
+    }
+
+    pub(crate) async fn sign_in_with(&self, person: &mut Person, password: &str) {
+        let body = json!({ "email": person.email, "password": password });
         let tokens = self
             .post("/auth/login/json")
             .json(&body)

@@ -22,7 +22,7 @@ pub enum EraseError {
     /// Neither the password, nor a sign-in of the last minutes.
     #[error("the sign-in is not fresh")]
     NotFresh,
-    #[error("the person is gone")]
+    #[error("the person is gone, or their session")]
     Gone,
     #[error(transparent)]
     TooOften(#[from] TooOften),
@@ -95,8 +95,8 @@ async fn prove(
         let now = app.clock.now();
         let sessions = app.store.sessions(caller.user, now).await?;
         let this = sessions.iter().find(|session| session.id == caller.session);
-        let is_fresh = this.is_some_and(|session| now.since(session.created_at) <= FRESH);
-        return if is_fresh {
+        let this = this.ok_or(EraseError::Gone)?;
+        return if now.since(this.created_at) <= FRESH {
             Ok(())
         } else {
             Err(EraseError::NotFresh)
