@@ -30,9 +30,9 @@ openapi:
 
 # Measure the API against its baselines, and the pure decisions by themselves.
 bench *args:
-    cargo build --locked --release --package tollgate
+    cargo build --locked --release --package tollgate --package tollgate-bench
     cargo run --locked --release --package tollgate-bench -- {{ args }}
-    cargo bench --locked --package tollgate-billing --package tollgate-entitlements
+    cargo bench --locked --package tollgate-bench
 
 # Everything a change must pass, as a bare machine runs it.
 ci:

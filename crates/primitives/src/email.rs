@@ -53,7 +53,7 @@ impl EmailAddress {
 
     /// The mailbox behind the address: what one person can spell in many ways, said in one.
     ///
-    /// Plus tags are dropped everywhere; at the providers of [`PROVIDERS`] what they ignore, and one of
+    /// Plus tags are dropped everywhere; at providers known to ignore more of the name, that too, and one of
     /// their domains stands for all. Used as the key of "one trial per person", never to send to.
     #[must_use]
     pub fn mailbox(&self) -> String {
