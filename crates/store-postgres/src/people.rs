@@ -234,6 +234,21 @@ pub(crate) async fn replace_password(
     Ok(execute(connection, "replace the password", replace).await? == 1)
 }
 
+const HOLD_PASSWORD: &str = "SELECT FROM users WHERE id = $1 AND password_hash = $2 FOR SHARE";
+
+pub(crate) async fn hold_password(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+    old: &PasswordHash,
+) -> Result<bool, StoreError> {
+    let hold = statement(
+        HOLD_PASSWORD,
+        [user.as_uuid().into(), old.0.as_str().into()],
+    );
+    let row = one(connection, "hold the password", hold).await?;
+    Ok(row.is_some())
+}
+
 /// Whoever linked a provider before the address was proven has proven nothing.
 const RESET_PASSWORD: &str = "WITH links AS (\
        DELETE FROM oauth_identities o USING users u \

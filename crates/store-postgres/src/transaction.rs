@@ -92,6 +92,14 @@ impl Transaction for PostgresTransaction {
         people::replace_password(&self.0, user, old, new).await
     }
 
+    async fn hold_password(
+        &mut self,
+        user: UserId,
+        old: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        people::hold_password(&self.0, user, old).await
+    }
+
     async fn reset_password(
         &mut self,
         user: UserId,

@@ -14,13 +14,16 @@ use tollgate_identity::{
 use tollgate_primitives::{EmailAddress, IdentityId, Timestamp, UserId};
 
 use crate::{
-    AdmitError, App, Session, Tokens, TooOften,
+    AdmitError, App, JoinError, Registered, Session, Tokens, TooOften,
     admit::admit,
+    join_account::find_for_anybody,
     keyed::token_hash,
     ports::{
-        AuditEntry, Flow, NewIdentity, ProvidersError, Returned, Sessions, StoreError, Transaction,
+        AuditEntry, Flow, Invitation, NewIdentity, ProvidersError, Returned, Sessions, StoreError,
+        Transaction,
     },
-    sign_up::{Newcomer, sign_up},
+    sign_in::home,
+    sign_up::{Invited, Newcomer, sign_up, sign_up_invited},
     verify_email::queue_verification,
 };
 
@@ -60,10 +63,8 @@ pub enum FinishProviderSignInError {
     Refused(#[from] ProviderSignInRefused),
     #[error(transparent)]
     NotAdmitted(AdmissionRefused),
-    #[error("the invitation is not valid any more")]
-    InviteInvalid,
-    #[error("the invitation is for another address")]
-    InviteEmailMismatch,
+    #[error(transparent)]
+    Join(#[from] JoinError),
     #[error("the account is suspended")]
     AccountSuspended,
     /// Others with the same address were faster, again and again.
@@ -83,9 +84,16 @@ type Error = FinishProviderSignInError;
 struct Visitor {
     provider: ProviderName,
     attestation: Attestation,
-    has_invite: bool,
-    invited_email: Option<EmailAddress>,
+    ticket: Ticket,
     origin: Session,
+}
+
+/// What somebody who was invited into an account shows for it.
+enum Ticket {
+    Nothing,
+    /// A code that is good for nothing any more: the door is shut to somebody new, open to who belongs here.
+    Dead,
+    Good(Box<Invitation>),
 }
 
 pub async fn finish_provider_sign_in(
@@ -110,14 +118,20 @@ pub async fn finish_provider_sign_in(
         .providers
         .attestation(&provider, &command.returned, &flow.secrets, now)
         .await?;
+    let invited = command.invited_email;
+    if invited.is_some_and(|invited| invited != attestation.email) {
+        return Err(JoinError::EmailMismatch.into());
+    }
+    let code = command.account_invite_code;
+    let code = code.map(|code| token_hash(code.expose_secret()));
+    let ticket = ticket(app, flow.invite.or(code), now).await?;
     if !attestation.is_proven {
         app.try_mail(&attestation.email).await?;
     }
     let visitor = Visitor {
         provider,
         attestation,
-        has_invite: flow.invite.is_some() || command.account_invite_code.is_some(),
-        invited_email: command.invited_email,
+        ticket,
         origin: command.origin,
     };
     for _ in 0..TRIES {
@@ -126,6 +140,17 @@ pub async fn finish_provider_sign_in(
         }
     }
     Err(Error::Overtaken)
+}
+
+async fn ticket(app: &App, code: Option<[u8; 32]>, now: Timestamp) -> Result<Ticket, StoreError> {
+    let Some(code) = code else {
+        return Ok(Ticket::Nothing);
+    };
+    match find_for_anybody(app, &code, now).await {
+        Ok(invitation) => Ok(Ticket::Good(Box::new(invitation))),
+        Err(JoinError::Store(error)) => Err(error),
+        Err(_) => Ok(Ticket::Dead),
+    }
 }
 
 fn signed_in(tokens: Tokens, is_new_user: bool, flow: Flow) -> ProviderSignedIn {
@@ -152,10 +177,10 @@ async fn let_in(app: &App, visitor: &Visitor) -> Result<Option<(Tokens, bool)>, 
         known,
         is_proven: attestation.is_proven,
         holder,
-        has_invite: visitor.has_invite,
+        has_invite: !matches!(visitor.ticket, Ticket::Nothing),
     })?;
     let tokens = match decided {
-        SignIn::SignUp => newcomer(app, tx.as_mut(), visitor, now).await?,
+        SignIn::SignUp => come_in(app, tx.as_mut(), visitor, now).await?,
         SignIn::Enter(user) => Some(enter(app, tx.as_mut(), user, visitor, now).await?),
         SignIn::Link(user) => linked(app, tx.as_mut(), user, visitor, now).await?,
         SignIn::TakeOver(user) => {
@@ -170,20 +195,42 @@ async fn let_in(app: &App, visitor: &Visitor) -> Result<Option<(Tokens, bool)>, 
     Ok(Some((tokens, decided == SignIn::SignUp)))
 }
 
-async fn newcomer(
+/// Somebody nobody knew: by their invitation into its account, else into one of their own.
+async fn come_in(
     app: &App,
     tx: &mut dyn Transaction,
     visitor: &Visitor,
     now: Timestamp,
 ) -> Result<Option<Tokens>, Error> {
-    let invited = visitor.invited_email.as_ref();
-    if invited.is_some_and(|invited| *invited != visitor.attestation.email) {
-        return Err(Error::InviteEmailMismatch);
+    let registered = match &visitor.ticket {
+        Ticket::Dead => return Err(JoinError::Invalid.into()),
+        Ticket::Nothing => newcomer(app, tx, visitor, now).await?,
+        Ticket::Good(invitation) => invited(app, tx, visitor, invitation, now).await?,
+    };
+    let Some(registered) = registered else {
+        return Ok(None);
+    };
+    let user = &registered.user;
+    if !link(app, tx, user.id, visitor, now).await? {
+        return Ok(None);
     }
-    // No code is good yet: this deployment hands out none.
-    if visitor.has_invite {
-        return Err(Error::InviteInvalid);
+    if user.email_verified_at.is_none() {
+        queue_verification(app, tx, user.id, now).await?;
     }
+    let entry = AuditEntry {
+        account: Some(user.account),
+        ..act(user.id, "registered", visitor)
+    };
+    tx.audit(&entry, now).await?;
+    Ok(Some(registered.tokens))
+}
+
+async fn newcomer(
+    app: &App,
+    tx: &mut dyn Transaction,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Result<Option<Registered>, Error> {
     let attestation = &visitor.attestation;
     let admitted = admit(app, &attestation.email, None).await?;
     let name = name_of(attestation);
@@ -195,22 +242,26 @@ async fn newcomer(
         email_verified_at: attestation.is_proven.then_some(now),
         admitted,
     };
-    let Some(registered) = sign_up(app, tx, newcomer, visitor.origin.clone(), now).await? else {
-        return Ok(None);
-    };
-    let user = registered.user.id;
-    if !link(app, tx, user, visitor, now).await? {
-        return Ok(None);
+    Ok(sign_up(app, tx, newcomer, visitor.origin.clone(), now).await?)
+}
+
+/// Whether the provider vouches for the address does not matter: the code came by mail.
+async fn invited(
+    app: &App,
+    tx: &mut dyn Transaction,
+    visitor: &Visitor,
+    invitation: &Invitation,
+    now: Timestamp,
+) -> Result<Option<Registered>, Error> {
+    if invitation.email != visitor.attestation.email {
+        return Err(JoinError::EmailMismatch.into());
     }
-    if !attestation.is_proven {
-        queue_verification(app, tx, user, now).await?;
-    }
-    let entry = AuditEntry {
-        account: Some(registered.user.account),
-        ..act(user, "registered", visitor)
+    let newcomer = Invited {
+        name: name_of(&visitor.attestation),
+        password: None,
+        invitation,
     };
-    tx.audit(&entry, now).await?;
-    Ok(Some(registered.tokens))
+    Ok(sign_up_invited(app, tx, newcomer, visitor.origin.clone(), now).await?)
 }
 
 async fn enter(
@@ -220,10 +271,11 @@ async fn enter(
     visitor: &Visitor,
     now: Timestamp,
 ) -> Result<Tokens, Error> {
-    let entrance = tx.entrance(user).await?;
-    // Who is in no account any more has nothing to sign in to.
-    let entrance = entrance.filter(|entrance| !entrance.is_suspended);
-    let account = entrance.ok_or(Error::AccountSuspended)?.account;
+    let account = match tx.entrance(user).await? {
+        Some(entrance) if entrance.is_suspended => return Err(Error::AccountSuspended),
+        Some(entrance) => entrance.account,
+        None => home(app, tx, user, now).await?,
+    };
     let origin = visitor.origin.clone();
     let (session, refresh, tokens) = app.start_session(user, account, origin, now);
     if !tx.insert_session(&session, &refresh, now).await? {

@@ -45,19 +45,20 @@ pub(crate) async fn find(
     email: &EmailAddress,
     now: Timestamp,
 ) -> Result<Invitation, JoinError> {
-    let invitation = find_for_anybody(app, code, now).await?;
+    let invitation = find_for_anybody(app, &token_hash(code), now).await?;
     if invitation.email != *email {
         return Err(JoinError::EmailMismatch);
     }
     Ok(invitation)
 }
 
+/// The living invitation whose code has this hash.
 pub(crate) async fn find_for_anybody(
     app: &App,
-    code: &str,
+    code: &[u8; 32],
     now: Timestamp,
 ) -> Result<Invitation, JoinError> {
-    let found = app.teams.invitation(&token_hash(code)).await?;
+    let found = app.teams.invitation(code).await?;
     found
         .filter(|found| !found.is_suspended && accept(found.invite.state(now)).is_ok())
         .ok_or(JoinError::Invalid)

@@ -3,7 +3,10 @@
 use thiserror::Error;
 use tollgate_identity::limit;
 
-use crate::{App, JoinError, Session, TooOften, join_account::find_for_anybody, ports::Invitation};
+use crate::{
+    App, JoinError, Session, TooOften, join_account::find_for_anybody, keyed::token_hash,
+    ports::Invitation,
+};
 
 #[derive(Debug, Error)]
 pub enum LookUpError {
@@ -19,5 +22,5 @@ pub async fn look_up_invite(
     origin: &Session,
 ) -> Result<Invitation, LookUpError> {
     app.try_from_network(limit::INVITE_LOOKUP, origin).await?;
-    Ok(find_for_anybody(app, code, app.clock.now()).await?)
+    Ok(find_for_anybody(app, &token_hash(code), app.clock.now()).await?)
 }

@@ -30,6 +30,10 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
+/// A password that is replaced by a better hash of itself, or by another, while it is compared, is
+/// compared once more.
+const TRIES: u8 = 2;
+
 /// `email` is `None` for what cannot be anybody's address.
 pub async fn sign_in(
     app: &App,
@@ -41,6 +45,21 @@ pub async fn sign_in(
     if let Some(email) = email {
         app.try_password(email.as_str()).await?;
     }
+    for _ in 0..TRIES {
+        if let Some(tokens) = try_to_sign_in(app, email, password, &origin).await? {
+            return Ok(tokens);
+        }
+    }
+    Err(SignInError::InvalidCredentials)
+}
+
+/// `None` when the password changed after it was read.
+async fn try_to_sign_in(
+    app: &App,
+    email: Option<&EmailAddress>,
+    password: &Password,
+    origin: &Session,
+) -> Result<Option<Tokens>, SignInError> {
     let credentials = match email {
         Some(email) => app.store.credentials(email).await?,
         None => None,
@@ -52,11 +71,11 @@ pub async fn sign_in(
     let Some(credentials) = credentials else {
         return Err(SignInError::InvalidCredentials);
     };
-    if credentials.password.is_none() {
+    let Some(stored) = &credentials.password else {
         return Err(SignInError::UseOauthProvider {
             providers: credentials.providers,
         });
-    }
+    };
     let better = match verdict {
         Verdict::Wrong => return Err(SignInError::InvalidCredentials),
         Verdict::Right => None,
@@ -68,30 +87,37 @@ pub async fn sign_in(
     if let Some(email) = email {
         app.password_was_right(email.as_str()).await?;
     }
-    open_session(app, credentials, better, origin).await
+    open_session(app, &credentials, stored, better, origin).await
 }
 
+/// Whoever changes the password ends every session: one that begins by the old password waits for them
+/// and is not begun, or is there for them to end.
 async fn open_session(
     app: &App,
-    person: Credentials,
+    person: &Credentials,
+    stored: &PasswordHash,
     better: Option<PasswordHash>,
-    origin: Session,
-) -> Result<Tokens, SignInError> {
+    origin: &Session,
+) -> Result<Option<Tokens>, SignInError> {
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
     let account = match person.account {
         Some(account) => account,
         None => home(app, tx.as_mut(), person.user, now).await?,
     };
-    let (session, refresh, tokens) = app.start_session(person.user, account, origin, now);
-    if let (Some(old), Some(new)) = (&person.password, &better) {
-        tx.replace_password(person.user, old, new).await?;
-    }
+    let (session, refresh, tokens) = app.start_session(person.user, account, origin.clone(), now);
     if !tx.insert_session(&session, &refresh, now).await? {
         return Err(SignInError::AccountSuspended);
     }
+    let is_unchanged = match &better {
+        Some(better) => tx.replace_password(person.user, stored, better).await?,
+        None => tx.hold_password(person.user, stored).await?,
+    };
+    if !is_unchanged {
+        return Ok(None);
+    }
     tx.commit().await?;
-    Ok(tokens)
+    Ok(Some(tokens))
 }
 
 /// Where somebody goes who belongs to no account, having left or lost all: to an empty one of their own,

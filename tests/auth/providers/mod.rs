@@ -4,6 +4,7 @@ mod attacks;
 mod authorize;
 mod callback;
 mod identities;
+mod invitations;
 mod passwords;
 
 use serde_json::Value;

@@ -565,10 +565,10 @@ impl From<FinishProviderSignInError> for ApiError {
             FinishProviderSignInError::StateInvalid => Self::oauth_state_invalid(),
             FinishProviderSignInError::Refused(refused) => refused.into(),
             FinishProviderSignInError::NotAdmitted(refused) => refused.into(),
-            FinishProviderSignInError::InviteInvalid => {
+            FinishProviderSignInError::Join(JoinError::Invalid) => {
                 Self::invite_invalid(StatusCode::BAD_REQUEST)
             }
-            FinishProviderSignInError::InviteEmailMismatch => JoinError::EmailMismatch.into(),
+            FinishProviderSignInError::Join(error) => error.into(),
             FinishProviderSignInError::AccountSuspended => Self::account_suspended(),
             FinishProviderSignInError::Overtaken => Self::unavailable(
                 "busy",

@@ -2,11 +2,12 @@ use futures_util::future::join_all;
 use tollgate_identity::Purpose;
 use tollgate_primitives::JobKey;
 use tollgate_use_cases::ports::{
-    AuditEntry, Job, JobKind, NewUser, OneTimeToken, PasswordHash, Store,
+    AuditEntry, Job, JobKind, NewSession, NewUser, OneTimeToken, PasswordHash, Sessions, Store,
 };
 
 use crate::support::{
-    account, account_row, at, bench, email, hash, later, now, person, session, token, user,
+    account, account_row, at, bench, email, hash, later, new_session, now, person, refresh_token,
+    session, token, user,
 };
 
 #[tokio::test]
@@ -144,6 +145,46 @@ async fn a_better_hash_never_undoes_a_password_change() {
     tx.commit().await.unwrap();
     let found = bench.store.credentials(&email(1)).await.unwrap().unwrap();
     assert_eq!(found.password.unwrap().0, "better");
+}
+
+#[tokio::test]
+async fn t22_a_session_that_begins_by_the_old_password_does_not_outlive_its_change() {
+    let bench = bench("password_race").await;
+    bench.sign_up(1).await;
+    let hash = |text: &str| PasswordHash(text.to_owned());
+    let (old, new) = (hash("hash-1"), hash("new"));
+
+    // The sign-in holds the password first: the change waits, and ends its session.
+    let mut sign_in = bench.begin().await;
+    assert!(sign_in.hold_password(user(1), &old).await.unwrap());
+    let change = {
+        let (store, old, new) = (bench.store.clone(), old.clone(), new.clone());
+        tokio::spawn(async move {
+            let mut tx = store.begin().await.unwrap();
+            let changed = tx.replace_password(user(1), &old, &new).await.unwrap();
+            let all = Sessions::All;
+            let ended = tx.end_sessions(user(1), all, "password_changed", at(1));
+            let ended = ended.await.unwrap();
+            tx.commit().await.unwrap();
+            (changed, ended)
+        })
+    };
+    bench.until_one_waits().await;
+    let session = NewSession {
+        id: session(2),
+        ..new_session(1)
+    };
+    let refresh = refresh_token(2);
+    let begun = sign_in.insert_session(&session, &refresh, now()).await;
+    assert!(begun.unwrap());
+    sign_in.commit().await.unwrap();
+    assert_eq!(change.await.unwrap(), (true, 2));
+
+    // The change comes first: the sign-in finds another password.
+    let mut sign_in = bench.begin().await;
+    assert!(!sign_in.hold_password(user(1), &old).await.unwrap());
+    assert!(sign_in.hold_password(user(1), &new).await.unwrap());
+    assert!(!sign_in.hold_password(user(2), &new).await.unwrap());
 }
 
 #[tokio::test]

@@ -155,6 +155,15 @@ impl Bench {
         }
     }
 
+    /// Returns once somebody waits for a lock that somebody else holds.
+    pub(crate) async fn until_one_waits(&self) {
+        let waiting = "pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while self.count(waiting).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// What another node has: a store of its own on the same database.
     pub(crate) async fn another(&self, name: &str) -> PostgresStore {
         connect(&self.url, name).await

@@ -677,6 +677,11 @@ pub trait Transaction:
         new: &PasswordHash,
     ) -> Result<bool, StoreError>;
 
+    /// Whether the password is still the one that `old` was read from, and stays so until the transaction
+    /// ends.
+    async fn hold_password(&mut self, user: UserId, old: &PasswordHash)
+    -> Result<bool, StoreError>;
+
     /// Sets the password of a person who has proven the address just now. Links to providers that were made
     /// before it was ever proven end.
     async fn reset_password(

@@ -332,6 +332,10 @@ impl Transaction for Open {
         unused()
     }
 
+    async fn hold_password(&mut self, _: UserId, _: &PasswordHash) -> Result<bool, StoreError> {
+        unused()
+    }
+
     async fn reset_password(
         &mut self,
         _: UserId,

@@ -124,6 +124,7 @@ pub(crate) async fn authorize(
     responses(
         (status = 200, body = ProviderSignedInBody),
         (status = 400, description = "malformed_json · unknown_field · oauth_state_invalid · oauth_exchange_failed · invite_code_required · invite_invalid_or_expired_or_revoked · invite_email_mismatch · email_already_registered_use_login", body = ErrorBody),
+        (status = 402, description = "limit_reached · no_subscription · subscription_inactive · payment_pending: of the account that invites", body = ErrorBody),
         (status = 403, description = "account_suspended", body = ErrorBody),
         (status = 409, description = "link_requires_sign_in", body = ErrorBody),
         (status = 413, description = "body_too_large", body = ErrorBody),
