@@ -8,8 +8,32 @@ use uuid::Uuid;
 
 use crate::world::{Answer, DAY, PASSWORD, Person, World, monthly};
 
+/// What a request is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    /// In the path.
+    pub(crate) id: String,
+    pub(crate) code: String,
+    /// In the body.
+    pub(crate) person: String,
+    pub(crate) account: String,
+}
+
+impl Named {
+    /// Nothing that is there.
+    pub(crate) fn nothing() -> Self {
+        let nil = Uuid::nil().to_string();
+        Self {
+            id: nil.clone(),
+            code: "none".to_owned(),
+            person: nil.clone(),
+            account: nil,
+        }
+    }
+}
+
 /// A request to `route` that would be answered, were it not for its caller.
-fn body_of(route: &Route) -> Option<Value> {
+fn body_of(route: &Route, named: &Named) -> Option<Value> {
     match route.path {
         "/api/v1/auth/register" => {
             Some(json!({ "email": "eve@example.com", "password": PASSWORD, "name": "Eve" }))
@@ -48,8 +72,8 @@ fn body_of(route: &Route) -> Option<Value> {
         "/api/v1/accounts/me/members/{id}" if route.method == "PATCH" => {
             Some(json!({ "role": "viewer" }))
         }
-        "/api/v1/accounts/me/transfer-ownership" => Some(json!({ "user_id": Uuid::nil() })),
-        "/api/v1/users/me/current-account" => Some(json!({ "account_id": Uuid::nil() })),
+        "/api/v1/accounts/me/transfer-ownership" => Some(json!({ "user_id": named.person })),
+        "/api/v1/users/me/current-account" => Some(json!({ "account_id": named.account })),
         "/api/v1/webhooks/stripe" => Some(json!({
             "id": "evt_1", "type": "product.created", "created": 1, "livemode": false,
         })),
@@ -70,6 +94,15 @@ fn guest(name: &str) -> Value {
 }
 
 async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
+    ask_about(world, route, person, &Named::nothing()).await
+}
+
+pub(crate) async fn ask_about(
+    world: &World,
+    route: &Route,
+    person: Option<&Person>,
+    named: &Named,
+) -> Answer {
     let method = Method::from_bytes(route.method.as_bytes()).unwrap();
     let port = match route.port() {
         Port::Public => world.url(0),
@@ -77,13 +110,13 @@ async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
     };
     let path = route
         .path
-        .replace("{id}", &Uuid::nil().to_string())
-        .replace("{code}", "none");
+        .replace("{id}", &named.id)
+        .replace("{code}", &named.code);
     let mut call = world.fetch(method, &format!("{port}{path}"));
     if route.path == "/api/v1/auth/login" {
         call = call.form(&[("username", "ada@example.com"), ("password", PASSWORD)]);
     }
-    if let Some(body) = body_of(route) {
+    if let Some(body) = body_of(route, named) {
         call = call.json(&body);
         if route.who == Who::Signature {
             call = call.header("stripe-signature", &world.signature(&body.to_string()));
@@ -101,14 +134,14 @@ async fn ask(world: &World, route: &Route, person: Option<&Person>) -> Answer {
 }
 
 /// What the walk makes of the person's password on its way.
-const CHANGED_PASSWORD: &str = "quiet-harbour-92-moss";
+pub(crate) const CHANGED_PASSWORD: &str = "quiet-harbour-92-moss";
 
-fn is_erasure(route: &Route) -> bool {
+pub(crate) fn is_erasure(route: &Route) -> bool {
     (route.method, route.path) == ("DELETE", "/api/v1/users/me")
 }
 
 /// What changes how the account stands comes late, and what ends the session that the others need last.
-fn every_route() -> impl Iterator<Item = &'static Route> {
+pub(crate) fn every_route() -> impl Iterator<Item = &'static Route> {
     let rank = |route: &&Route| match route.path {
         _ if is_erasure(route) => 3,
         "/api/v1/auth/logout" => 2,
@@ -142,7 +175,7 @@ fn passing(route: &Route) -> &'static str {
 }
 
 /// The code of a refusal, or what was answered instead.
-fn said(answer: &Answer) -> String {
+pub(crate) fn said(answer: &Answer) -> String {
     match answer.status {
         200..400 => "answered".to_owned(),
         _ => answer.refusal().1,

@@ -21,6 +21,7 @@ mod configuration;
 mod crash;
 mod gate;
 mod guards;
+mod hostile;
 mod main_job;
 mod openapi;
 mod ops;
