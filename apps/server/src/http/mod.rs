@@ -12,18 +12,20 @@ mod observe;
 mod openapi;
 mod routes;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{
     App as ActixApp, HttpRequest, HttpResponse, HttpServer, ResponseError,
     dev::Server,
+    guard,
+    http::header::ContentType,
     middleware::{self, DefaultHeaders},
     web,
 };
 use secrecy::SecretString;
 use tollgate_use_cases::App;
-use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 pub use client_ip::TrustedProxies;
 pub use guards::{Guards, Port, ROUTES, Route, Who};
@@ -58,7 +60,8 @@ pub struct Listening {
 
 /// Starts to listen.
 pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
-    let document = openapi();
+    let document = openapi().to_json().map_err(io::Error::other)?;
+    let document = web::Bytes::from(document);
     let Options {
         bind,
         workers,
@@ -70,6 +73,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
     let judging = web::Data::new(Judging::new(workers));
     let counted = underway.clone();
     let server = HttpServer::new(move || {
+        // Every worker has these bytes, and none a document of its own.
         let document = document.clone();
         ActixApp::new()
             .app_data(web::Data::from(app.clone()))
@@ -80,11 +84,14 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
             .wrap(security_headers())
             .wrap(middleware::from_fn(observe::observe))
             .wrap(tracing_actix_web::TracingLogger::<observe::RequestSpan>::new())
-            .into_utoipa_app()
-            .configure(routes::register)
-            .into_app()
+            .configure(|services| routes::register(&mut ServiceConfig::new(services)))
+            .service(
+                web::resource("/openapi.json")
+                    .guard(guard::Get())
+                    .to(move || ready(serve(document.clone()))),
+            )
             .service(web::redirect("/docs", "/docs/"))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
             .default_service(web::to(nothing_here))
     })
     .workers(workers)
@@ -98,6 +105,12 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
         address,
         underway,
     })
+}
+
+fn serve(document: web::Bytes) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body(document)
 }
 
 fn security_headers() -> DefaultHeaders {
