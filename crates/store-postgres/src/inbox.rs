@@ -1,11 +1,17 @@
 //! The inbox of what the provider said: each event is taken in once, and what it does is written with
 //! it, in one statement. Judging it takes one round trip and concluding it another, because the provider
-//! sends thousands.
+//! sends thousands; those that come at once are looked up together, and concluded together.
 //!
 //! Rows are locked in one order: account, subscription, event. Nobody waits for an event's row while
 //! holding what another delivery of the event still needs.
 
-use sea_orm::{ConnectionTrait, EntityTrait, Value};
+use std::{collections::HashSet, sync::Arc};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, EntityTrait, QueryResult, Value,
+    prelude::DateTimeUtc,
+    sqlx::{self, PgPool},
+};
 use serde_json::json;
 use tollgate_billing::{Customer, PriceId, Stamp, Subscription, SubscriptionId};
 use tollgate_primitives::{AccountId, Timestamp};
@@ -26,27 +32,38 @@ const EVENTS: Table = Table("webhook_events");
 const RESERVATIONS: Table = Table("purchase_reservations");
 const READS: Table = Table("subscription_reads");
 
-/// The columns of [`received_from_row`], of the account `c`, its subscription `s` and the price `p`.
-/// `$1` is the event.
+/// The columns of [`received_from_row`], of the event, the account `c`, its subscription `s` and the
+/// price `p`. Each is found by its key: asked with EXISTS, the planner may read a whole table once for
+/// many events.
 macro_rules! received_columns {
-    () => {
+    ($event:literal) => {
         concat!(
-            "SELECT EXISTS (SELECT FROM webhook_events e \
-               WHERE e.id = $1 AND e.status IN ('applied', 'ignored')), \
-             EXISTS (SELECT FROM purchase_reservations r \
-               WHERE r.account_id = c.id AND r.closed_at IS NULL), \
+            "SELECT coalesce((SELECT e.status IN ('applied', 'ignored') FROM webhook_events e \
+               WHERE e.id = ",
+            $event,
+            "), false), \
+             (SELECT true FROM purchase_reservations r \
+               WHERE r.account_id = c.id AND r.closed_at IS NULL) IS NOT NULL, \
              c.id, p.plan, p.billing_interval, s.version, ",
             state_columns!()
         )
     };
 }
 
+/// `$1` the events, `$2` their customers, `$3` their prices. Each is found by its key, however few rows
+/// a table has.
 const LOOK_UP: &str = concat!(
-    received_columns!(),
-    " FROM (SELECT) nothing \
-     LEFT JOIN accounts c ON c.stripe_customer_id = $2 \
-     LEFT JOIN subscriptions s ON s.account_id = c.id \
-     LEFT JOIN plan_prices p ON p.price_id = $3"
+    received_columns!("t.event"),
+    " FROM unnest($1::text[], $2::text[], $3::text[]) \
+         WITH ORDINALITY AS t (event, customer, price, n) \
+     LEFT JOIN LATERAL (\
+         SELECT a.id FROM accounts a WHERE a.stripe_customer_id = t.customer LIMIT 1) c ON true \
+     LEFT JOIN LATERAL (\
+         SELECT x.* FROM subscriptions x WHERE x.account_id = c.id LIMIT 1) s ON true \
+     LEFT JOIN LATERAL (\
+         SELECT x.plan, x.billing_interval FROM plan_prices x WHERE x.price_id = t.price LIMIT 1) p \
+         ON true \
+     ORDER BY t.n"
 );
 
 /// What waits for a lock goes on with the newest version of that row, but sees everything else as it
@@ -57,7 +74,7 @@ const RECEIVE: &str = concat!(
        SELECT a.id FROM accounts a WHERE a.stripe_customer_id = $2 FOR NO KEY UPDATE), \
      s AS (\
        SELECT s.* FROM c JOIN subscriptions s ON s.account_id = c.id FOR NO KEY UPDATE OF s) ",
-    received_columns!(),
+    received_columns!("$1"),
     " FROM (SELECT) nothing \
      LEFT JOIN c ON true \
      LEFT JOIN s ON true \
@@ -72,18 +89,80 @@ const SUBSCRIPTION: &str = concat!(
     " FROM subscriptions s WHERE s.account_id = $1 FOR NO KEY UPDATE"
 );
 
+/// What an event is looked up by.
+#[derive(Debug)]
+pub(crate) struct Sought {
+    event: String,
+    customer: Option<String>,
+    price: Option<String>,
+}
+
+impl Sought {
+    pub(crate) fn of(notice: &Notice) -> Self {
+        let customer = customer(&notice.content).map(Customer::as_str);
+        let price = price(&notice.content).map(PriceId::as_str);
+        Self {
+            event: notice.id.0.clone(),
+            customer: customer.map(str::to_owned),
+            price: price.map(str::to_owned),
+        }
+    }
+}
+
+/// What each is to be judged by, in their order.
 pub(crate) async fn look_up(
-    connection: &impl ConnectionTrait,
-    notice: &Notice,
-) -> Result<Received, StoreError> {
-    ask(connection, LOOK_UP, notice).await
+    database: DatabaseConnection,
+    sought: Vec<Sought>,
+) -> Vec<Result<Received, StoreError>> {
+    let count = sought.len();
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for one in sought {
+        columns.0.push(one.event);
+        columns.1.push(one.customer);
+        columns.2.push(one.price);
+    }
+    let found = sqlx::query(LOOK_UP)
+        .bind(columns.0)
+        .bind(columns.1)
+        .bind(columns.2)
+        .fetch_all(database.get_postgres_connection_pool());
+    match found.await {
+        Ok(rows) => rows
+            .into_iter()
+            .map(|row| received_from_row(&mut Columns::new(&QueryResult::from(row))))
+            .collect(),
+        Err(error) => all_failed("look the events up", error, count),
+    }
+}
+
+/// One error, told to each who asked.
+fn all_failed<T>(
+    step: &'static str,
+    error: sqlx::Error,
+    count: usize,
+) -> Vec<Result<T, StoreError>> {
+    let error = Arc::new(error);
+    let told = || StoreError::Unavailable {
+        step,
+        source: Box::new(Arc::clone(&error)),
+    };
+    (0..count).map(|_| Err(told())).collect()
 }
 
 pub(crate) async fn receive(
     connection: &impl ConnectionTrait,
     notice: &Notice,
 ) -> Result<Received, StoreError> {
-    let mut received = ask(connection, RECEIVE, notice).await?;
+    let sought = Sought::of(notice);
+    let values: [Value; 3] = [
+        sought.event.into(),
+        sought.customer.into(),
+        sought.price.into(),
+    ];
+    let row = one(connection, "look the event up", statement(RECEIVE, values))
+        .await?
+        .ok_or_else(|| EVENTS.corrupt("id", "looking up answered nothing"))?;
+    let mut received = received_from_row(&mut Columns::new(&row))?;
     let Some((account, subscription @ None)) = &mut received.account else {
         return Ok(received);
     };
@@ -92,22 +171,6 @@ pub(crate) async fn receive(
         (received.version, *subscription) = versioned(&mut Columns::new(&row))?;
     }
     Ok(received)
-}
-
-async fn ask(
-    connection: &impl ConnectionTrait,
-    sql: &'static str,
-    notice: &Notice,
-) -> Result<Received, StoreError> {
-    let values: [Value; 3] = [
-        notice.id.0.as_str().into(),
-        customer(&notice.content).map(Customer::as_str).into(),
-        price(&notice.content).map(PriceId::as_str).into(),
-    ];
-    let row = one(connection, "look the event up", statement(sql, values))
-        .await?
-        .ok_or_else(|| EVENTS.corrupt("id", "looking up answered nothing"))?;
-    received_from_row(&mut Columns::new(&row))
 }
 
 fn received_from_row(columns: &mut Columns<'_>) -> Result<Received, StoreError> {
@@ -274,9 +337,7 @@ pub(crate) async fn conclude(
             version,
             next,
         }) => {
-            let detail = json!({
-                "event": notice.id, "kind": notice.kind, "subscription": subscriptions::to_row(next),
-            });
+            let detail = detail(notice, next);
             let values = subscriptions::values(account, next, now)
                 .chain(event)
                 .chain([next.is_running().into(), detail.into()]);
@@ -293,6 +354,186 @@ pub(crate) async fn conclude(
         Columns::new(&row).take(RESERVATIONS, "stripe_checkout_session_id")?;
     Ok(Conclusion::Taken {
         open_page: page.map(CheckoutSessionId),
+    })
+}
+
+/// An event and what it does, to be concluded along with others.
+#[derive(Debug)]
+pub(crate) struct Told {
+    at: DateTimeUtc,
+    id: String,
+    kind: String,
+    api_version: Option<String>,
+    created: i64,
+    body: String,
+    status: &'static str,
+    error: Option<String>,
+    awaits: Option<String>,
+    change: Option<(Uuid, i64, String)>,
+}
+
+impl Told {
+    /// `None` for what has more to it: a checkout page, or the account's first subscription.
+    pub(crate) fn of(
+        notice: &Notice,
+        state: &EventState,
+        change: Option<Change<'_>>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let change = match change {
+            _ if checkout(&notice.content).is_some() => return None,
+            None => None,
+            Some(change) => {
+                let Version(seen) = change.version?;
+                let detail = detail(notice, change.next).to_string();
+                Some((change.account.as_uuid(), seen, detail))
+            }
+        };
+        let (status, error, awaits) = webhook_event::to_row(state);
+        Some(Self {
+            at: now.as_datetime(),
+            id: notice.id.0.clone(),
+            kind: notice.kind.clone(),
+            api_version: notice.api_version.clone(),
+            created: notice.stamp.unix_seconds(),
+            body: notice.body.clone(),
+            status,
+            error: error.map(str::to_owned),
+            awaits: awaits.map(str::to_owned),
+            change,
+        })
+    }
+}
+
+/// As [`CONCLUDE_WITH_CHANGE`] and [`CONCLUDE`], for many events of as many accounts. Left out is whose
+/// subscription is not as it was seen, is locked by somebody, or may close a purchase; and all of it is
+/// refused when one of the events with a change was done before.
+const CONCLUDE_TOGETHER: &str = concat!(
+    "WITH told AS MATERIALIZED (\
+       SELECT at, id, type, api_version, created, body, status, last_error, awaits_read_of, \
+         account_id, version, detail::jsonb AS detail \
+       FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::bigint[], \
+         $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[]) AS t \
+         (at, id, type, api_version, created, body, status, last_error, awaits_read_of, account_id, \
+         version, detail)), \
+     free AS MATERIALIZED (\
+       SELECT f.account_id, f.place FROM told t CROSS JOIN LATERAL (\
+         SELECT s.account_id, s.ctid AS place FROM subscriptions s \
+         WHERE s.account_id = t.account_id AND s.version = t.version \
+         LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) f \
+       WHERE (SELECT true FROM purchase_reservations r \
+         WHERE r.account_id = t.account_id AND r.closed_at IS NULL) IS NULL), \
+     subscription AS (\
+       UPDATE subscriptions s SET ",
+    subscriptions::replace_by!("t.at", "n."),
+    " FROM free f JOIN told t USING (account_id), \
+         jsonb_populate_record(NULL::subscriptions, t.detail -> 'subscription') n \
+       WHERE s.ctid = f.place AND s.version = t.version \
+       RETURNING s.account_id), \
+     event AS (",
+    take_event!(),
+    "t.at, t.id, t.type, t.api_version, t.created, t.body, t.status, t.last_error, \
+         t.awaits_read_of, 1 \
+       FROM told t LEFT JOIN subscription s USING (account_id) \
+       WHERE t.account_id IS NULL OR s.account_id IS NOT NULL \
+       ORDER BY t.id",
+    unless_done!(),
+    "), audit AS (\
+       INSERT INTO audit_log (at, account_id, action, detail) \
+       SELECT t.at, account_id, \
+         (SELECT 'subscription_changed' FROM event e WHERE e.id = t.id), t.detail \
+       FROM subscription JOIN told t USING (account_id)) \
+     SELECT id FROM event"
+);
+
+/// Concludes each that can be with others, in their order; `None` for the one that is to be concluded by
+/// itself.
+pub(crate) async fn conclude_together(
+    database: DatabaseConnection,
+    told: Vec<Told>,
+) -> Vec<Option<Result<Conclusion, StoreError>>> {
+    let (mut events, mut accounts) = (HashSet::new(), HashSet::new());
+    let is_first: Vec<bool> = told
+        .iter()
+        .map(|told| {
+            let account = told.change.as_ref().map(|(account, ..)| *account);
+            events.insert(told.id.clone()) && account.is_none_or(|id| accounts.insert(id))
+        })
+        .collect();
+    let ids: Vec<String> = told.iter().map(|told| told.id.clone()).collect();
+    let firsts = told.into_iter().zip(&is_first);
+    let firsts = firsts.filter_map(|(told, is_first)| is_first.then_some(told));
+    let done = insert_together(database.get_postgres_connection_pool(), firsts).await;
+    let refused = |error: &sqlx::Error| error.as_database_error().is_some();
+    match done {
+        Ok(taken) => ids
+            .iter()
+            .zip(is_first)
+            .map(|(id, is_first)| {
+                is_first.then(|| {
+                    Ok(if taken.contains(id) {
+                        Conclusion::Taken { open_page: None }
+                    } else {
+                        Conclusion::Overtaken
+                    })
+                })
+            })
+            .collect(),
+        // By what one of them said; the others are to be concluded all the same.
+        Err(error) if refused(&error) => ids.iter().map(|_| None).collect(),
+        Err(error) => {
+            let failed = all_failed("conclude the events", error, ids.len());
+            failed.into_iter().map(Some).collect()
+        }
+    }
+}
+
+async fn insert_together(
+    pool: &PgPool,
+    told: impl Iterator<Item = Told>,
+) -> Result<HashSet<String>, sqlx::Error> {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut ends = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut changes = (Vec::new(), Vec::new(), Vec::new());
+    for one in told {
+        columns.0.push(one.at);
+        columns.1.push(one.id);
+        columns.2.push(one.kind);
+        columns.3.push(one.api_version);
+        columns.4.push(one.created);
+        ends.0.push(one.body);
+        ends.1.push(one.status);
+        ends.2.push(one.error);
+        ends.3.push(one.awaits);
+        let (account, version, detail) = one.change.map_or((None, None, None), |change| {
+            (Some(change.0), Some(change.1), Some(change.2))
+        });
+        changes.0.push(account);
+        changes.1.push(version);
+        changes.2.push(detail);
+    }
+    let taken = sqlx::query_scalar(CONCLUDE_TOGETHER)
+        .bind(columns.0)
+        .bind(columns.1)
+        .bind(columns.2)
+        .bind(columns.3)
+        .bind(columns.4)
+        .bind(ends.0)
+        .bind(ends.1)
+        .bind(ends.2)
+        .bind(ends.3)
+        .bind(changes.0)
+        .bind(changes.1)
+        .bind(changes.2)
+        .fetch_all(pool)
+        .await?;
+    Ok(taken.into_iter().collect())
+}
+
+/// What the trail tells of a change.
+fn detail(notice: &Notice, next: &Subscription) -> serde_json::Value {
+    json!({
+        "event": notice.id, "kind": notice.kind, "subscription": subscriptions::to_row(next),
     })
 }
 

@@ -35,6 +35,7 @@ mod sessions;
 mod store;
 mod subscriptions;
 mod teams;
+mod together;
 mod transaction;
 
 pub use pool::Settings;

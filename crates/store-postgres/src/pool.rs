@@ -48,7 +48,11 @@ pub(crate) async fn connect(settings: &Settings) -> Result<DatabaseConnection, S
         .map_sqlx_postgres_opts(|connection| {
             let idle = IDLE_IN_TRANSACTION_TIMEOUT.as_millis().to_string();
             connection
-                .options([("idle_in_transaction_session_timeout", idle)])
+                .options([
+                    ("idle_in_transaction_session_timeout", idle.as_str()),
+                    // How a statement is answered does not depend on whom it asks about.
+                    ("plan_cache_mode", "force_generic_plan"),
+                ])
                 .statement_cache_capacity(STATEMENT_CACHE)
         });
     Database::connect(options)

@@ -17,8 +17,14 @@ use tollgate_use_cases::ports::{
 };
 
 use crate::{
-    Settings, catalog, columns::unavailable, complimentary, facts, inbox, kept::Keeper, one_time,
-    outbox, people, pool, purchases, rate_limits, sessions, transaction::PostgresTransaction,
+    Settings, catalog,
+    columns::unavailable,
+    complimentary, facts,
+    inbox::{self, Sought, Told},
+    kept::Keeper,
+    one_time, outbox, people, pool, purchases, rate_limits, sessions,
+    together::Together,
+    transaction::PostgresTransaction,
 };
 
 /// A pool of connections to one migrated database. Cheap to clone; the clones share the pool and
@@ -27,15 +33,22 @@ use crate::{
 pub struct PostgresStore {
     database: DatabaseConnection,
     keeper: Arc<Keeper>,
+    look_ups: Together<Sought, Result<Received, StoreError>>,
+    conclusions: Together<Told, Option<Result<Conclusion, StoreError>>>,
 }
 
 impl PostgresStore {
     /// Fails when the database does not answer.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let database = pool::connect(settings).await?;
+        let (asked, told) = (database.clone(), database.clone());
         Ok(Self {
             database,
             keeper: Arc::default(),
+            look_ups: Together::new(move |sought| inbox::look_up(asked.clone(), sought)),
+            conclusions: Together::new(move |events| {
+                inbox::conclude_together(told.clone(), events)
+            }),
         })
     }
 
@@ -195,7 +208,7 @@ impl Store for PostgresStore {
     }
 
     async fn look_up(&self, notice: &Notice) -> Result<Received, StoreError> {
-        inbox::look_up(&self.database, notice).await
+        self.look_ups.ask(Sought::of(notice)).await?
     }
 
     async fn conclude(
@@ -205,6 +218,11 @@ impl Store for PostgresStore {
         change: Option<Change<'_>>,
         now: Timestamp,
     ) -> Result<Conclusion, StoreError> {
+        if let Some(told) = Told::of(notice, state, change, now)
+            && let Some(concluded) = self.conclusions.ask(told).await?
+        {
+            return concluded;
+        }
         inbox::conclude(&self.database, notice, state, change, now).await
     }
 

@@ -47,7 +47,24 @@ macro_rules! replace {
     };
 }
 
-pub(crate) use {insert, replace, state_columns};
+/// Replaces the state by a row's columns.
+macro_rules! replace_by {
+    ($at:literal, $row:literal) => {
+        concat!(
+            "(updated_at, status, plan, billing_interval, seat_limit, stripe_subscription_id, \
+             stripe_price_id, provider_stamp, current_period_start, current_period_end, cancel_at, \
+             cancel_is_auto, trial_plan, trial_start, trial_end, since, failed_attempt, ended_at, \
+             version) = (", $at, ", ", $row, "status, ", $row, "plan, ", $row, "billing_interval, ",
+            $row, "seat_limit, ", $row, "stripe_subscription_id, ", $row, "stripe_price_id, ",
+            $row, "provider_stamp, ", $row, "current_period_start, ", $row, "current_period_end, ",
+            $row, "cancel_at, ", $row, "cancel_is_auto, ", $row, "trial_plan, ", $row, "trial_start, ",
+            $row, "trial_end, ", $row, "since, ", $row, "failed_attempt, ", $row, "ended_at, \
+             s.version + 1)"
+        )
+    };
+}
+
+pub(crate) use {insert, replace, replace_by, state_columns};
 
 const UPSERT: &str = concat!(
     insert!(),

@@ -4,7 +4,7 @@ use tollgate_primitives::{Currency, JobKey, ReservationId};
 use tollgate_use_cases::ports::{
     Change, CheckoutSessionId, Conclusion, EventState, InboxEntry, Job, JobKind, Notice,
     NoticeContent, NoticeId, OfferRow, PurchaseKind, Received, Reservation, ReservationState,
-    Store, Transaction, Version,
+    Store, StoreError, Transaction, Version,
 };
 use uuid::Uuid;
 
@@ -583,4 +583,83 @@ async fn an_event_that_is_in_no_state_is_refused() {
         let update = format!("UPDATE webhook_events SET {change}");
         assert_eq!(bench.refused_by(&update).await, check, "{change}");
     }
+}
+
+/// Accounts 1 to `last`, each with a subscription that runs.
+async fn buyers(name: &'static str, last: u8) -> Bench {
+    let bench = buyer(name).await;
+    bench.put(1, &Subscription::Active(bought(1, 7))).await;
+    for n in 2..=last {
+        bench.sign_up(n).await;
+        let customer = customer(n);
+        let known = bench.store.put_customer(account(n), &customer);
+        known.await.unwrap();
+        bench.put(n, &Subscription::Active(bought(n, 7))).await;
+    }
+    bench
+}
+
+/// One more seat for account `n`, by an event of its own and the version it began with.
+async fn add_a_seat_to(store: &impl Store, n: u8) -> Result<Conclusion, StoreError> {
+    let event = notice(&format!("evt_{n}"), described(n));
+    let next = Subscription::Active(Bought {
+        seats: 4,
+        ..bought(n, 7)
+    });
+    let change = Change {
+        account: account(n),
+        version: Some(Version(0)),
+        next: &next,
+    };
+    let conclude = store.conclude(&event, &EventState::Applied, Some(change), now());
+    conclude.await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_many_accounts_at_once_are_each_concluded_whatever_becomes_of_the_others() {
+    let bench = buyers("together", 40).await;
+    // The one is done already, which the trail refuses; of the other, another version was seen.
+    conclude(&bench, &notice("evt_1", described(1)), None).await;
+    bench.put(2, &Subscription::Active(bought(2, 7))).await;
+    let nodes = [bench.store.clone(), bench.another("together_too").await];
+    let conclusions = at_once(80, |nth| {
+        let node = nodes[nth as usize % 2].clone();
+        let n = u8::try_from(nth / 2 + 1).unwrap();
+        async move {
+            let concluded = add_a_seat_to(&node, n).await;
+            matches!(concluded, Ok(Conclusion::Taken { .. })).then_some(n)
+        }
+    });
+    let mut taken: Vec<u8> = conclusions.await.into_iter().flatten().collect();
+    taken.sort_unstable();
+    assert_eq!(taken, (3..=40).collect::<Vec<_>>());
+    for n in 1..=40 {
+        let expected = if n > 2 { 4 } else { 3 };
+        assert_eq!(seats(bench.subscription(n).await.as_ref()), expected, "{n}");
+    }
+    let trail = "audit_log WHERE action = 'subscription_changed'";
+    assert_eq!(bench.count(trail).await, 38);
+}
+
+#[tokio::test]
+async fn a_subscription_that_somebody_has_locked_holds_up_no_event_of_another() {
+    let bench = buyers("held", 2).await;
+    let mut holder = bench.begin().await;
+    holder
+        .receive(&notice("evt_held", described(1)))
+        .await
+        .unwrap();
+    let overtaken = add_a_seat_to(&bench.store, 1).await.unwrap();
+    assert_eq!(overtaken, Conclusion::Overtaken);
+    let taken = Conclusion::Taken { open_page: None };
+    assert_eq!(add_a_seat_to(&bench.store, 2).await.unwrap(), taken);
+}
+
+#[tokio::test]
+async fn an_event_that_may_close_a_purchase_is_left_to_who_locks() {
+    let bench = buyers("may_close", 1).await;
+    reserve(&bench, true).await;
+    let overtaken = add_a_seat_to(&bench.store, 1).await.unwrap();
+    assert_eq!(overtaken, Conclusion::Overtaken);
+    assert_eq!(open_purchases(&bench).await, 1);
 }
