@@ -46,6 +46,10 @@ async fn t28_a_used_token_that_comes_back_ends_the_family() {
     is_over(&refresh(&world, &second).await);
     is_over(&refresh(&world, &first).await);
     is_over(&world.get("/auth/me").by(&ada).send().await);
+    world.drain().await;
+    let mails = world.mails_to("ada@example.com");
+    let told = |mail: &&String| mail.contains("A device was signed out of");
+    assert_eq!(mails.iter().filter(told).count(), 1, "{mails:#?}");
     let mut anew = ada;
     world.sign_in(&mut anew).await;
     world.get("/auth/me").by(&anew).send().await.ok(200);

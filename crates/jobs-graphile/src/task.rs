@@ -59,6 +59,7 @@ tasks! {
     MailVerification = "mail_verification",
     MailPasswordReset = "mail_password_reset",
     MailPasswordChanged = "mail_password_changed",
+    MailSecurityNotice = "mail_security_notice",
     MailSalesLead = "mail_sales_lead",
     MailPaymentFailed = "mail_payment_failed",
     MailTrialEnding = "mail_trial_ending",
@@ -198,7 +199,7 @@ mod tests {
     use super::*;
 
     #[expect(clippy::too_many_lines, reason = "one of each")]
-    fn one_of_each() -> [JobKind; 18] {
+    fn one_of_each() -> [JobKind; 19] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -213,6 +214,10 @@ mod tests {
             },
             JobKind::MailPasswordChanged {
                 user: tollgate_primitives::UserId::from_uuid(id(1)),
+            },
+            JobKind::MailSecurityNotice {
+                user: tollgate_primitives::UserId::from_uuid(id(1)),
+                notice: serde_json::from_str(r#"{"what":"session_stolen"}"#).unwrap(),
             },
             JobKind::MailPaymentFailed {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),

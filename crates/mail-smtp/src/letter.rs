@@ -6,7 +6,7 @@
 use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
 use tollgate_primitives::{EmailAddress, Timestamp};
-use tollgate_use_cases::ports::{AfterTrial, Mail, SalesLead};
+use tollgate_use_cases::ports::{AfterTrial, Mail, SalesLead, SecurityNotice};
 
 /// More than any name a person may choose.
 const LONGEST_NAME: usize = 80;
@@ -42,6 +42,11 @@ impl Letter {
             Mail::Verification { name, link } => verification(name, link, product),
             Mail::PasswordReset { name, link } => password_reset(name, link, product),
             Mail::PasswordChanged { name, reset_url } => password_changed(name, reset_url, product),
+            Mail::SecurityNotice {
+                name,
+                notice,
+                security_url,
+            } => security_notice(name, notice, security_url, product),
             Mail::PaymentFailed {
                 account_name,
                 next_attempt,
@@ -129,6 +134,47 @@ fn password_changed(name: &str, reset_url: &str, product: &str) -> Letter {
         ],
         action: "Set another password",
         link: reset_url.to_owned(),
+        small_print: "If it was you, you need not do anything.",
+    }
+}
+
+fn security_notice(
+    name: &str,
+    notice: &SecurityNotice,
+    security_url: &str,
+    product: &str,
+) -> Letter {
+    let (subject, paragraphs) = match notice {
+        SecurityNotice::SessionStolen => (
+            format!("A device was signed out of {product}"),
+            vec![
+                "One of your devices came back with a key that had been used already. That \
+                 happens when somebody copied it, so we signed that device out."
+                    .to_owned(),
+                "Sign in again. If you do not know why this happened, set a new password and \
+                 look at what else is signed in."
+                    .to_owned(),
+            ],
+        ),
+        SecurityNotice::ProviderLinked { provider } => (
+            format!("A new way to sign in to {product}"),
+            vec![
+                format!(
+                    "Somebody signed in with {} and this address just now, and can do so from now \
+                     on.",
+                    one_line(provider)
+                ),
+                "If it was not you, take that way of signing in away and set a new password."
+                    .to_owned(),
+            ],
+        ),
+    };
+    Letter {
+        subject,
+        greeting: hello(name),
+        paragraphs,
+        action: "See how you are signed in",
+        link: security_url.to_owned(),
         small_print: "If it was you, you need not do anything.",
     }
 }

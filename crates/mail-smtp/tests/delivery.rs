@@ -14,7 +14,7 @@ use tollgate_identity::Role;
 use tollgate_mail_smtp::{Settings, SettingsInvalid, SmtpMailer};
 use tollgate_mailbox::{Behaviour, Config, Mailbox, Message};
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
-use tollgate_use_cases::ports::{AfterTrial, Mail, MailError, Mailer as _};
+use tollgate_use_cases::ports::{AfterTrial, Mail, MailError, Mailer as _, SecurityNotice};
 
 async fn mailbox() -> Mailbox {
     let any_port = (Ipv4Addr::LOCALHOST, 0).into();
@@ -98,6 +98,14 @@ fn ownership(name: &str, is_new_owner: bool) -> Mail {
     }
 }
 
+fn security_notice(notice: SecurityNotice) -> Mail {
+    Mail::SecurityNotice {
+        name: "Ada".into(),
+        notice,
+        security_url: "https://app.example.com/account/security".into(),
+    }
+}
+
 fn trial_ended(then: AfterTrial) -> Mail {
     Mail::TrialEnded {
         account_name: "Acme".into(),
@@ -137,6 +145,16 @@ async fn every_mail_reads_well_as_text_and_as_html() {
         ("invite_expiring", invite_expiring("Acme")),
         ("ownership_received", ownership("Ada", true)),
         ("ownership_handed_over", ownership("Ada", false)),
+        (
+            "session_stolen",
+            security_notice(SecurityNotice::SessionStolen),
+        ),
+        (
+            "provider_linked",
+            security_notice(SecurityNotice::ProviderLinked {
+                provider: "google".into(),
+            }),
+        ),
         ("trial_ended", trial_ended(AfterTrial::Nothing)),
         (
             "trial_ended_to_be_read",

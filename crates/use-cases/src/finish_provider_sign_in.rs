@@ -11,7 +11,7 @@ use tollgate_identity::{
     provider::ProviderName,
     provider_sign_in::{Arrival, ProviderSignInRefused, SignIn, decide},
 };
-use tollgate_primitives::{EmailAddress, IdentityId, Timestamp, UserId};
+use tollgate_primitives::{EmailAddress, IdentityId, JobKey, Timestamp, UserId};
 
 use crate::{
     AdmitError, App, JoinError, Registered, Session, Tokens, TooOften,
@@ -19,8 +19,8 @@ use crate::{
     join_account::find_for_anybody,
     keyed::token_hash,
     ports::{
-        AuditEntry, Flow, Invitation, NewIdentity, ProvidersError, Returned, Sessions, StoreError,
-        Transaction,
+        AuditEntry, Flow, Invitation, Job, JobKind, NewIdentity, ProvidersError, Returned,
+        SecurityNotice, Sessions, StoreError, Transaction,
     },
     sign_in::home,
     sign_up::{Invited, Newcomer, sign_up, sign_up_invited},
@@ -298,6 +298,15 @@ async fn linked(
     }
     tx.mark_verified(user, now).await?;
     tx.audit(&act(user, "provider_linked", visitor), now)
+        .await?;
+    let link = app.entropy.uuid(now);
+    let kind = JobKind::MailSecurityNotice {
+        user,
+        notice: SecurityNotice::ProviderLinked {
+            provider: visitor.provider.as_str().to_owned(),
+        },
+    };
+    tx.enqueue(&Job::now(JobKey::new("mail-provider-linked", link), kind))
         .await?;
     Ok(Some(tokens))
 }

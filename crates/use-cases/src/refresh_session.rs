@@ -3,12 +3,13 @@
 
 use thiserror::Error;
 use tollgate_identity::session::{self, Rotation};
+use tollgate_primitives::JobKey;
 
 use crate::{
     App, Tokens,
     app::Holder,
     keyed::RefreshToken,
-    ports::{RefreshRow, Sessions, StoreError},
+    ports::{Job, JobKind, RefreshRow, SecurityNotice, Sessions, StoreError},
 };
 
 #[derive(Debug, Error)]
@@ -57,13 +58,17 @@ fn holder(row: &RefreshRow) -> Holder {
 
 async fn end_family(app: &App, found: &RefreshRow) -> Result<Tokens, RefreshError> {
     tracing::warn!(session = %found.session, "a used refresh token came back; its family ends");
-    app.store
-        .end_sessions(
-            found.user,
-            Sessions::One(found.session),
-            "refresh_token_reused",
-            app.clock.now(),
-        )
-        .await?;
+    let (now, one) = (app.clock.now(), Sessions::One(found.session));
+    let mut tx = app.store.begin().await?;
+    let ended = tx.end_sessions(found.user, one, "refresh_token_reused", now);
+    if ended.await? > 0 {
+        let key = JobKey::new("mail-session-stolen", found.session);
+        let kind = JobKind::MailSecurityNotice {
+            user: found.user,
+            notice: SecurityNotice::SessionStolen,
+        };
+        tx.enqueue(&Job::now(key, kind)).await?;
+    }
+    tx.commit().await?;
     Err(RefreshError::Revoked)
 }

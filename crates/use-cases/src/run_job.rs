@@ -61,6 +61,9 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             asked_at,
         } => mail_password_reset(app, key, user, token, asked_at).await,
         JobKind::MailPasswordChanged { user } => send_mail::password_changed(app, key, user).await,
+        JobKind::MailSecurityNotice { user, notice } => {
+            send_mail::security_notice(app, key, user, notice).await
+        }
         JobKind::MailPaymentFailed {
             account,
             to,

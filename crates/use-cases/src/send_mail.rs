@@ -8,7 +8,7 @@ use tollgate_primitives::{AccountId, JobKey, Timestamp, TokenId, UserId};
 
 use crate::{
     App, JobFailed,
-    ports::{AfterTrial, Mail},
+    ports::{AfterTrial, Mail, SecurityNotice},
     reservation,
 };
 
@@ -57,6 +57,25 @@ pub(crate) async fn password_changed(
     app.mailer
         .send(key, &address, &Mail::PasswordChanged { name, reset_url })
         .await?;
+    Ok(())
+}
+
+pub(crate) async fn security_notice(
+    app: &App,
+    key: &JobKey,
+    user: UserId,
+    notice: SecurityNotice,
+) -> Result<(), JobFailed> {
+    let Some((address, name, _)) = app.store.mailbox(user).await? else {
+        return Ok(());
+    };
+    let security_url = format!("{}/account/security", app.settings.frontend_url);
+    let mail = Mail::SecurityNotice {
+        name,
+        notice,
+        security_url,
+    };
+    app.mailer.send(key, &address, &mail).await?;
     Ok(())
 }
 

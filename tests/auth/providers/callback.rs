@@ -285,6 +285,10 @@ async fn a_person_who_proved_the_address_gets_one_more_way_in() {
     world.get("/auth/me").by(&ada).send().await.ok(200);
     let mut ada = ada;
     world.sign_in(&mut ada).await;
+    world.drain().await;
+    let mails = world.mails_to("ada@example.com");
+    let told = |mail: &&String| mail.contains("A new way to sign in to");
+    assert_eq!(mails.iter().filter(told).count(), 1, "{mails:#?}");
 }
 
 #[tokio::test]

@@ -29,6 +29,16 @@ impl Job {
     }
 }
 
+/// What a person is told of because it may have been somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum SecurityNotice {
+    /// A session ended because a refresh token of it was used twice.
+    SessionStolen,
+    /// A sign-in provider lets the person in from now on.
+    ProviderLinked { provider: String },
+}
+
 /// Ids only: no secret and no address ever waits in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -44,6 +54,11 @@ pub enum JobKind {
     },
     /// Tell `user` that their password was changed.
     MailPasswordChanged { user: UserId },
+    /// Tell `user` what may have been somebody else.
+    MailSecurityNotice {
+        user: UserId,
+        notice: SecurityNotice,
+    },
     /// Tell one owner or admin of an account that a charge failed.
     MailPaymentFailed {
         account: AccountId,
@@ -131,6 +146,7 @@ impl JobKind {
             Self::MailVerification { .. } => "mail_verification",
             Self::MailPasswordReset { .. } => "mail_password_reset",
             Self::MailPasswordChanged { .. } => "mail_password_changed",
+            Self::MailSecurityNotice { .. } => "mail_security_notice",
             Self::MailPaymentFailed { .. } => "mail_payment_failed",
             Self::MailTrialEnding { .. } => "mail_trial_ending",
             Self::MailInvite { .. } => "mail_invite",

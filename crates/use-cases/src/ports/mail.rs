@@ -8,7 +8,7 @@ use thiserror::Error;
 use tollgate_identity::Role;
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
 
-use super::SalesLead;
+use super::{SalesLead, SecurityNotice};
 
 #[derive(Debug, Clone)]
 pub enum Mail {
@@ -25,6 +25,12 @@ pub enum Mail {
     PasswordChanged {
         name: String,
         reset_url: String,
+    },
+    SecurityNotice {
+        name: String,
+        notice: SecurityNotice,
+        /// Where the person sees their devices and how they sign in.
+        security_url: String,
     },
     PaymentFailed {
         account_name: String,

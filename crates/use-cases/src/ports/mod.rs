@@ -24,7 +24,7 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use erasure::{Erasure, ErasureWrites, LeftAccount};
 pub use invite_codes::{InviteCodeRecord, InviteCodeWrites, InviteCodes, NewInviteCode, Revoked};
-pub use jobs::{Job, JobKind};
+pub use jobs::{Job, JobKind, SecurityNotice};
 pub use leads::{LeadSource, LeadWrites, Leads, SalesLead};
 pub use mail::{AfterTrial, Mail, MailError, Mailer};
 pub use operations::{
@@ -58,7 +58,7 @@ pub use store::{
 };
 pub use teams::{
     AccountInvite, ClaimedInvite, Invitation, InviteLetter, KnownToTeam, LockedTeam, NewCode,
-    NewInvite, OwnAccount, TeamWrites, Teams,
+    NewInvite, TeamWrites, Teams,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};
