@@ -15,7 +15,9 @@ async fn a_member_sees_the_account() {
     {
       "created_at": "2027-01-04T09:00:00Z",
       "id": "[id]",
-      "name": "Ada"
+      "name": "Ada",
+      "primary_psa": null,
+      "team_size_bucket": null
     }
     "#);
 }

@@ -5,7 +5,8 @@ use tollgate_entitlements::{LimitKey, LimitOverride, Overrides, Plan};
 use tollgate_identity::Role;
 use tollgate_primitives::{AccountId, EmailAddress, PlanKey, SessionId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    AccountRow, LockedTeam, Member, NewRefreshToken, NewSession, OwnAccount, PAGE, Page, StoreError,
+    AccountProfile, AccountRow, LockedTeam, Member, NewRefreshToken, NewSession, PAGE, Page,
+    StoreError,
 };
 use uuid::Uuid;
 
@@ -161,20 +162,23 @@ fn member_from_row(row: &QueryResult) -> Result<Member, StoreError> {
     })
 }
 
-const OWN: &str = "SELECT name, created_at FROM accounts WHERE id = $1";
+const OWN: &str =
+    "SELECT name, team_size_bucket, primary_psa, created_at FROM accounts WHERE id = $1";
 
 pub(crate) async fn own(
     connection: &impl ConnectionTrait,
     account: AccountId,
-) -> Result<Option<OwnAccount>, StoreError> {
+) -> Result<Option<AccountProfile>, StoreError> {
     let asked = statement(OWN, [account.as_uuid().into()]);
     let Some(row) = one(connection, "find the account", asked).await? else {
         return Ok(None);
     };
     let columns = &mut Columns::new(&row);
-    Ok(Some(OwnAccount {
+    Ok(Some(AccountProfile {
         id: account,
         name: columns.take(ACCOUNTS, "name")?,
+        team_size_bucket: columns.take(ACCOUNTS, "team_size_bucket")?,
+        primary_psa: columns.take(ACCOUNTS, "primary_psa")?,
         created_at: columns.timestamp(ACCOUNTS, "created_at")?,
     }))
 }

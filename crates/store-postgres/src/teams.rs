@@ -8,8 +8,8 @@ use tollgate_primitives::{
     AccountId, EmailAddress, InviteId, SessionId, Timestamp, TokenId, UserId,
 };
 use tollgate_use_cases::ports::{
-    AccountInvite, AuditEntry, ClaimedInvite, Invitation, InviteLetter, Job, KnownToTeam,
-    LockedTeam, Member, NewCode, NewInvite, NewRefreshToken, NewSession, OwnAccount, Page,
+    AccountInvite, AccountProfile, AuditEntry, ClaimedInvite, Invitation, InviteLetter, Job,
+    KnownToTeam, LockedTeam, Member, NewCode, NewInvite, NewRefreshToken, NewSession, Page,
     StoreError, TeamWrites, Teams,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 
 #[async_trait]
 impl Teams for PostgresStore {
-    async fn own_account(&self, account: AccountId) -> Result<Option<OwnAccount>, StoreError> {
+    async fn own_account(&self, account: AccountId) -> Result<Option<AccountProfile>, StoreError> {
         members::own(self.database(), account).await
     }
 

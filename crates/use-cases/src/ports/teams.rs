@@ -11,15 +11,9 @@ use tollgate_primitives::{
     AccountId, EmailAddress, InviteId, SessionId, Timestamp, TokenId, UserId,
 };
 
-use super::{AuditEntry, Job, Member, NewRefreshToken, NewSession, Page, StoreError};
-
-/// An account as its members see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnAccount {
-    pub id: AccountId,
-    pub name: String,
-    pub created_at: Timestamp,
-}
+use super::{
+    AccountProfile, AuditEntry, Job, Member, NewRefreshToken, NewSession, Page, StoreError,
+};
 
 /// An account, locked for a decision about who belongs to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,7 +104,7 @@ pub struct ClaimedInvite {
 /// Every method may be repeated.
 #[async_trait]
 pub trait Teams: Debug + Send + Sync {
-    async fn own_account(&self, account: AccountId) -> Result<Option<OwnAccount>, StoreError>;
+    async fn own_account(&self, account: AccountId) -> Result<Option<AccountProfile>, StoreError>;
 
     /// Members after `after`, by id.
     async fn members(

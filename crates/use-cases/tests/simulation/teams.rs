@@ -9,8 +9,8 @@ use tollgate_primitives::{
 };
 
 use tollgate_use_cases::ports::{
-    AccountInvite, AuditEntry, ClaimedInvite, Invitation, InviteLetter, Job, KnownToTeam,
-    LockedTeam, Member, NewCode, NewInvite, NewRefreshToken, NewSession, OwnAccount, Page,
+    AccountInvite, AccountProfile, AuditEntry, ClaimedInvite, Invitation, InviteLetter, Job,
+    KnownToTeam, LockedTeam, Member, NewCode, NewInvite, NewRefreshToken, NewSession, Page,
     StoreError, TeamWrites, Teams,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 
 #[async_trait]
 impl Teams for Unused {
-    async fn own_account(&self, _: AccountId) -> Result<Option<OwnAccount>, StoreError> {
+    async fn own_account(&self, _: AccountId) -> Result<Option<AccountProfile>, StoreError> {
         unused()
     }
     async fn members(&self, _: AccountId, _: Option<UserId>) -> Result<Page<Member>, StoreError> {

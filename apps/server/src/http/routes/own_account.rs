@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use actix_web::{get, post, web};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tollgate_primitives::AccountId;
 use tollgate_use_cases::{App, account_subscription, switch_account};
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     billing::{BillingStateBody, PlanLimitsBody, SubscriptionBody},
+    profiles::MyAccountBody,
     sessions::TokensBody,
 };
 use crate::http::{
@@ -19,13 +19,6 @@ use crate::http::{
     caller::{Signed, SignedIn},
     error::{ApiError, ErrorBody},
 };
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct OwnAccountBody {
-    id: Uuid,
-    name: String,
-    created_at: DateTime<Utc>,
-}
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccountSubscriptionBody {
@@ -47,7 +40,7 @@ pub(crate) struct CurrentAccountBody {
     tag = "account",
     security(("access_token" = [])),
     responses(
-        (status = 200, body = OwnAccountBody),
+        (status = 200, body = MyAccountBody),
         (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked", body = ErrorBody),
         (status = 503, description = "unavailable", body = ErrorBody),
     )
@@ -56,14 +49,10 @@ pub(crate) struct CurrentAccountBody {
 pub(crate) async fn show(
     app: web::Data<App>,
     SignedIn(caller): SignedIn,
-) -> Result<web::Json<OwnAccountBody>, ApiError> {
+) -> Result<web::Json<MyAccountBody>, ApiError> {
     let account = app.teams.own_account(caller.account).await?;
     let account = account.ok_or_else(ApiError::session_ended)?;
-    Ok(web::Json(OwnAccountBody {
-        id: account.id.as_uuid(),
-        name: account.name,
-        created_at: account.created_at.as_datetime(),
-    }))
+    Ok(web::Json(account.into()))
 }
 
 /// What the account has, what its limits are, and how much of them is taken.
