@@ -21,11 +21,12 @@ pub(super) fn measure(server: &Server, seconds: u64) -> anyhow::Result<Measured>
     for nth in 0..CONNECTIONS {
         let mut connection = Connection::open(server.address)?;
         let tokens = connection.ask(&sign_in(&Kind::Member.email(nth), PASSWORD))?;
-        let token = token(&tokens, "refresh_token")?;
-        signed_in.push((connection, token.to_owned()));
+        signed_in.push(token(&tokens, "refresh_token")?.to_owned());
     }
     let length = Duration::from_secs(seconds);
-    let run = |(mut connection, mut current): (Connection, String)| {
+    // A connection that waited for the others to sign in would be closed by now.
+    let run = |mut current: String| {
+        let mut connection = Connection::open(server.address)?;
         let started = Instant::now();
         let mut latencies = Vec::new();
         while started.elapsed() < length {
