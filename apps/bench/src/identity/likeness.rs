@@ -13,9 +13,6 @@ use anyhow::{Context, bail};
 use super::people::{Kind, PASSWORD, forgot, sign_in};
 use crate::{load::Connection, report::median, report::verdict, server::Server};
 
-/// Between two sign-ins of others: eight a second.
-const BETWEEN_OTHERS: Duration = Duration::from_millis(125);
-
 /// Milliseconds that two kinds waited.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Likeness {
@@ -53,12 +50,18 @@ impl fmt::Display for Likeness {
     }
 }
 
-pub(super) fn measure(server: &Server, tries: usize) -> anyhow::Result<Vec<(String, Likeness)>> {
+/// The others sign in half as often as the machine can, given as how many it can in a second.
+pub(super) fn measure(
+    server: &Server,
+    tries: usize,
+    most: f64,
+) -> anyhow::Result<Vec<(String, Likeness)>> {
+    let between = Duration::from_secs_f64(2.0 / most);
     let mut found = compare(server, tries, "idle")?;
     let is_over = AtomicBool::new(false);
     let busy = thread::scope(|scope| {
-        let others = scope.spawn(|| others(server, &is_over));
-        let busy = compare(server, tries, "8 others a second");
+        let others = scope.spawn(|| others(server, between, &is_over));
+        let busy = compare(server, tries, "half loaded");
         is_over.store(true, Ordering::Relaxed);
         let others = others.join();
         others.unwrap_or_else(|_| bail!("the others panicked"))?;
@@ -110,17 +113,17 @@ fn timed(connection: &mut Connection, request: &[u8]) -> anyhow::Result<f64> {
     Ok(sent.elapsed().as_secs_f64() * 1e3)
 }
 
-fn others(server: &Server, is_over: &AtomicBool) -> anyhow::Result<()> {
+fn others(server: &Server, between: Duration, is_over: &AtomicBool) -> anyhow::Result<()> {
     thread::scope(|scope| {
         let run = |first: usize| {
             move || -> anyhow::Result<()> {
                 let mut connection = Connection::open(server.address)?;
                 let mut nth = first;
-                let mut due = Instant::now() + BETWEEN_OTHERS * u32::try_from(first)?;
+                let mut due = Instant::now() + between * u32::try_from(first)?;
                 while !is_over.load(Ordering::Relaxed) {
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                     connection.send(&sign_in(&Kind::Member.email(nth), PASSWORD))?;
-                    due += BETWEEN_OTHERS * 8;
+                    due += between * 8;
                     nth += 8;
                 }
                 Ok(())

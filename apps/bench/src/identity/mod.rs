@@ -67,10 +67,10 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
     runtime.block_on(people::prepare(&postgres, &server))?;
     print("sign-ins and bare hashes take turns\n");
     let throughput = throughput::measure(&server, options)?;
-    print("refresh tokens are rotated\n");
+    print(&format!("{throughput}refresh tokens are rotated\n"));
     let refresh = refresh::measure(&server, options.seconds)?;
     print("strangers and members are tried\n");
-    let alike = likeness::measure(&server, options.tries)?;
+    let alike = likeness::measure(&server, options.tries, throughput.per_second())?;
     // Last, and on a fresh process: what it leaves behind is measured by itself.
     drop(server);
     let cost = ("BCRYPT_COST", options.cost.to_string());

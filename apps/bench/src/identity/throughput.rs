@@ -26,6 +26,11 @@ pub(super) struct Throughput {
 }
 
 impl Throughput {
+    /// Sign-ins.
+    pub(super) fn per_second(&self) -> f64 {
+        median(self.rounds.iter().map(|(sign_ins, _)| *sign_ins))
+    }
+
     fn share(&self) -> f64 {
         median(
             self.rounds
