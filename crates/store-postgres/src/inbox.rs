@@ -114,25 +114,23 @@ pub(crate) async fn look_up(
     database: DatabaseConnection,
     sought: Vec<Sought>,
 ) -> Vec<Result<Received, StoreError>> {
-    let count = sought.len();
-    let mut columns = (Vec::new(), Vec::new(), Vec::new());
-    for one in sought {
-        columns.0.push(one.event);
-        columns.1.push(one.customer);
-        columns.2.push(one.price);
-    }
     let found = sqlx::query(LOOK_UP)
-        .bind(columns.0)
-        .bind(columns.1)
-        .bind(columns.2)
+        .bind(column(&sought, |one| one.event.as_str()))
+        .bind(column(&sought, |one| one.customer.as_deref()))
+        .bind(column(&sought, |one| one.price.as_deref()))
         .fetch_all(database.get_postgres_connection_pool());
     match found.await {
         Ok(rows) => rows
             .into_iter()
             .map(|row| received_from_row(&mut Columns::new(&QueryResult::from(row))))
             .collect(),
-        Err(error) => all_failed("look the events up", error, count),
+        Err(error) => all_failed("look the events up", error, sought.len()),
     }
+}
+
+/// What a statement about many is given of each.
+fn column<'a, T, V>(rows: &'a [T], of: impl Fn(&'a T) -> V) -> Vec<V> {
+    rows.iter().map(of).collect()
 }
 
 /// One error, told to each who asked.
@@ -369,6 +367,7 @@ pub(crate) struct Told {
     status: &'static str,
     error: Option<String>,
     awaits: Option<String>,
+    /// The account, the version of its subscription that was seen, and what the trail tells.
     change: Option<(Uuid, i64, String)>,
 }
 
@@ -463,7 +462,8 @@ pub(crate) async fn conclude_together(
     let ids: Vec<String> = told.iter().map(|told| told.id.clone()).collect();
     let firsts = told.into_iter().zip(&is_first);
     let firsts = firsts.filter_map(|(told, is_first)| is_first.then_some(told));
-    let done = insert_together(database.get_postgres_connection_pool(), firsts).await;
+    let firsts: Vec<_> = firsts.collect();
+    let done = insert_together(database.get_postgres_connection_pool(), &firsts).await;
     let refused = |error: &sqlx::Error| error.as_database_error().is_some();
     match done {
         Ok(taken) => ids
@@ -488,43 +488,26 @@ pub(crate) async fn conclude_together(
     }
 }
 
-async fn insert_together(
-    pool: &PgPool,
-    told: impl Iterator<Item = Told>,
-) -> Result<HashSet<String>, sqlx::Error> {
-    let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut ends = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut changes = (Vec::new(), Vec::new(), Vec::new());
-    for one in told {
-        columns.0.push(one.at);
-        columns.1.push(one.id);
-        columns.2.push(one.kind);
-        columns.3.push(one.api_version);
-        columns.4.push(one.created);
-        ends.0.push(one.body);
-        ends.1.push(one.status);
-        ends.2.push(one.error);
-        ends.3.push(one.awaits);
-        let (account, version, detail) = one.change.map_or((None, None, None), |change| {
-            (Some(change.0), Some(change.1), Some(change.2))
-        });
-        changes.0.push(account);
-        changes.1.push(version);
-        changes.2.push(detail);
-    }
+async fn insert_together(pool: &PgPool, told: &[Told]) -> Result<HashSet<String>, sqlx::Error> {
     let taken = sqlx::query_scalar(CONCLUDE_TOGETHER)
-        .bind(columns.0)
-        .bind(columns.1)
-        .bind(columns.2)
-        .bind(columns.3)
-        .bind(columns.4)
-        .bind(ends.0)
-        .bind(ends.1)
-        .bind(ends.2)
-        .bind(ends.3)
-        .bind(changes.0)
-        .bind(changes.1)
-        .bind(changes.2)
+        .bind(column(told, |one| one.at))
+        .bind(column(told, |one| one.id.as_str()))
+        .bind(column(told, |one| one.kind.as_str()))
+        .bind(column(told, |one| one.api_version.as_deref()))
+        .bind(column(told, |one| one.created))
+        .bind(column(told, |one| one.body.as_str()))
+        .bind(column(told, |one| one.status))
+        .bind(column(told, |one| one.error.as_deref()))
+        .bind(column(told, |one| one.awaits.as_deref()))
+        .bind(column(told, |one| {
+            one.change.as_ref().map(|change| change.0)
+        }))
+        .bind(column(told, |one| {
+            one.change.as_ref().map(|change| change.1)
+        }))
+        .bind(column(told, |one| {
+            one.change.as_ref().map(|change| change.2.as_str())
+        }))
         .fetch_all(pool)
         .await?;
     Ok(taken.into_iter().collect())
