@@ -20,6 +20,7 @@ mod m20261128_000018_account_invites;
 mod m20261128_000021_profiles;
 mod m20261128_000022_sales_leads;
 mod m20261128_000023_erasure;
+mod m20261128_000024_invites_over;
 
 use graphile_worker::WorkerUtils;
 use sea_orm_migration::{
@@ -114,6 +115,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261128_000021_profiles.rs"),
         include_str!("m20261128_000022_sales_leads.rs"),
         include_str!("m20261128_000023_erasure.rs"),
+        include_str!("m20261128_000024_invites_over.rs"),
     ];
     let mut digest = hex::encode(Sha256::digest(sources.concat()));
     digest.truncate(16);
@@ -144,6 +146,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000021_profiles::Migration),
             Box::new(m20261128_000022_sales_leads::Migration),
             Box::new(m20261128_000023_erasure::Migration),
+            Box::new(m20261128_000024_invites_over::Migration),
         ]
     }
 }

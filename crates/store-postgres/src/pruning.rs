@@ -53,6 +53,12 @@ const REFRESH_TOKENS: &str = prune!(
     "id"
 );
 
+/// Of many accounts, so they are not in the order of their key.
+const INVITATIONS: &str = "DELETE FROM account_invites WHERE ctid = ANY(ARRAY(\
+     SELECT ctid FROM account_invites \
+     WHERE coalesce(accepted_at, revoked_at, expires_at) < $2 \
+     ORDER BY coalesce(accepted_at, revoked_at, expires_at) LIMIT $1 FOR UPDATE SKIP LOCKED))";
+
 #[async_trait]
 impl Pruning for PostgresStore {
     async fn prune(
@@ -63,10 +69,14 @@ impl Pruning for PostgresStore {
     ) -> Result<u64, StoreError> {
         let limit = Value::from(i64::from(limit));
         let (sql, by) = match what {
-            Prunable::Events => {
-                let values = [limit, over_by.as_datetime().into()];
-                let prune = statement(EVENTS, values);
-                return execute(self.database(), "prune the events", prune).await;
+            Prunable::Events | Prunable::Invitations => {
+                let sql = if what == Prunable::Events {
+                    EVENTS
+                } else {
+                    INVITATIONS
+                };
+                let prune = statement(sql, [limit, over_by.as_datetime().into()]);
+                return execute(self.database(), "prune", prune).await;
             }
             Prunable::Purchases => (PURCHASES, over_by),
             Prunable::Changes => (CHANGES, over_by),

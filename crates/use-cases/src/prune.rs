@@ -19,6 +19,9 @@ const RETOLD: Duration = Duration::from_hours(35 * 24);
 /// Longer than the queue tries the job that mails it, which would else make it anew.
 const MAILED: Duration = Duration::from_hours(7 * 24);
 
+/// For as long the admins of an account see whom they invited, and can invite them anew.
+const INVITED: Duration = Duration::from_hours(90 * 24);
+
 /// How many batches of one kind a run deletes at most; the next day goes on.
 const BATCHES: u32 = 1_000;
 
@@ -32,6 +35,7 @@ const fn kept_for(what: Prunable) -> Duration {
         Prunable::Events | Prunable::Purchases | Prunable::Changes => RETOLD,
         Prunable::MailedTokens => MAILED,
         Prunable::RefreshTokens => DAY,
+        Prunable::Invitations => INVITED,
     }
 }
 

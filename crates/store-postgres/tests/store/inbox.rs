@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use tollgate_billing::{Bought, Interval, PriceId, Stamp, Subscription, SubscriptionId};
 use tollgate_primitives::{Currency, JobKey, ReservationId};
@@ -382,6 +384,8 @@ async fn add_a_seat_unlocked(store: &impl Store, event: &Notice) -> Conclusion {
         if let taken @ Conclusion::Taken { .. } = conclude.await.unwrap() {
             return taken;
         }
+        // Whoever holds the lock is not waited for, and needs a moment.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

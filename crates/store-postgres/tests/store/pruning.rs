@@ -45,6 +45,19 @@ const ROWS: &str = "
         (made(-9, 3), made(0, 1), 'too new', 'cancel', made(0, 1), at(-9), at(0), true),
         (made(-9, 4), made(0, 1), 'open', 'cancel', made(0, 1), at(-9), NULL, NULL);
 
+    INSERT INTO account_invites (account_id, id, invited_by, email, role, code_id, code_hash, created_at,
+        expires_at, accepted_at, accepted_by, revoked_at)
+    SELECT made(0, 1), made(-9, n), made(0, 1), name, 'viewer', made(-9, n), sha256(name::bytea), at(-9),
+        expires_at, accepted_at, CASE WHEN accepted_at IS NOT NULL THEN made(0, 1) END, revoked_at
+    FROM (VALUES
+        (1, 'over: accepted', at(9), at(-1), NULL),
+        (2, 'over: revoked', at(9), NULL, at(-1)),
+        (3, 'over: expired', at(-1), NULL, NULL),
+        (4, 'lives', at(0), NULL, NULL),
+        (5, 'accepted just now', at(-1), at(0), NULL),
+        (6, 'revoked just now', at(-1), NULL, at(0))
+    ) rows (n, name, expires_at, accepted_at, revoked_at);
+
     INSERT INTO one_time_tokens (id, purpose, user_id, hash, expires_at, consumed_at, created_at) VALUES
         (made(-9, 1), 'verify', made(0, 1), sha256('over: used'), at(-1), at(-5), at(-9)),
         (made(-9, 2), 'verify', made(0, 1), sha256('over: never used'), at(-1), NULL, at(-9)),
@@ -69,6 +82,7 @@ async fn names(bench: &Bench, what: Prunable) -> Vec<String> {
         Prunable::Events => "SELECT id FROM webhook_events",
         Prunable::Purchases => "SELECT stripe_price_id FROM purchase_reservations",
         Prunable::Changes => "SELECT stripe_subscription_id FROM subscription_changes",
+        Prunable::Invitations => "SELECT email FROM account_invites",
         Prunable::MailedTokens => {
             "SELECT name FROM one_time_tokens JOIN unnest(ARRAY[
                  'over: used', 'over: never used', 'used, and works as a proof', 'works'

@@ -21,15 +21,18 @@ pub enum Prunable {
     /// Refresh tokens as old as a session can become: until then, a used one that comes back ends its
     /// session. The sessions stay, because they tell when somebody was last there.
     RefreshTokens,
+    /// Invitations that were accepted or revoked, or have expired.
+    Invitations,
 }
 
 impl Prunable {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Events,
         Self::Purchases,
         Self::Changes,
         Self::MailedTokens,
         Self::RefreshTokens,
+        Self::Invitations,
     ];
 }
 
