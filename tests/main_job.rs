@@ -14,8 +14,6 @@ impl Story {
         self.world.sign_in(&mut self.ada).await;
         let gate = self.world.get("/gate").by(&self.ada).send().await;
         let standing = self.world.standing(&self.ada).await;
-        // A mail that a machine too busy could not send has its second try now.
-        self.world.try_jobs_again().await;
         let mails = self.world.mails_to(&self.ada.email);
         let last = mails
             .last()

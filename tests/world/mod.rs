@@ -319,6 +319,24 @@ impl World {
             }
         });
         drained.await.expect("events and jobs come to an end");
+        self.tell_of_failed_jobs().await;
+    }
+
+    /// A test that fails because a job did says why it did.
+    async fn tell_of_failed_jobs(&self) {
+        let failed: Vec<(String, i16, Option<String>)> = sqlx::query_as(
+            "SELECT coalesce(key, 'a job that was replaced'), attempts, last_error
+             FROM graphile_worker._private_jobs WHERE attempts > 0",
+        )
+        .fetch_all(self.database.pool())
+        .await
+        .unwrap();
+        for (key, attempts, error) in failed {
+            println!(
+                "{key} failed {attempts} times: {}",
+                error.unwrap_or_default()
+            );
+        }
     }
 
     /// What failed need not wait for its next turn.
