@@ -163,8 +163,6 @@ async fn up_is_a_higher_plan_more_seats_or_a_year() {
 async fn what_cannot_be_had_is_refused_before_stripe_is_asked() {
     let world = World::start().await;
     let ada = subscriber(&world, "Ada", "starter", 1).await;
-    // What failed on a machine that was too busy asks now, and not in the middle.
-    world.try_jobs_again().await;
     let asked = world.ask_sandbox("requests").await;
     let refused = async |wish: Value| {
         let (one, other) = (
