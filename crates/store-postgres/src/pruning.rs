@@ -69,14 +69,9 @@ impl Pruning for PostgresStore {
     ) -> Result<u64, StoreError> {
         let limit = Value::from(i64::from(limit));
         let (sql, by) = match what {
-            Prunable::Events | Prunable::Invitations => {
-                let sql = if what == Prunable::Events {
-                    EVENTS
-                } else {
-                    INVITATIONS
-                };
-                let prune = statement(sql, [limit, over_by.as_datetime().into()]);
-                return execute(self.database(), "prune", prune).await;
+            Prunable::Events => return self.prune_by_moment(EVENTS, over_by, limit).await,
+            Prunable::Invitations => {
+                return self.prune_by_moment(INVITATIONS, over_by, limit).await;
             }
             Prunable::Purchases => (PURCHASES, over_by),
             Prunable::Changes => (CHANGES, over_by),
@@ -85,6 +80,19 @@ impl Pruning for PostgresStore {
         };
         let values = [limit, by.as_datetime().into(), first_id_of(by).into()];
         execute(self.database(), "prune", statement(sql, values)).await
+    }
+}
+
+impl PostgresStore {
+    /// For a statement that asks for no id.
+    async fn prune_by_moment(
+        &self,
+        sql: &'static str,
+        over_by: Timestamp,
+        limit: Value,
+    ) -> Result<u64, StoreError> {
+        let prune = statement(sql, [limit, over_by.as_datetime().into()]);
+        execute(self.database(), "prune", prune).await
     }
 }
 
