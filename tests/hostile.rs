@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use reqwest::Method;
+use serde_json::json;
 use tollgate::http::{ROUTES, Route};
 use uuid::Uuid;
 
@@ -54,7 +56,7 @@ async fn text(world: &World, query: &'static str) -> String {
 }
 
 /// One of each thing that has an id.
-async fn hers(world: &World, ida: &Person, bob: &Person, code: String) -> Hers {
+async fn hers(world: &World, ida: &Person, bob: &Person, mailed: String) -> Hers {
     let invite = "SELECT id::text FROM account_invites WHERE accepted_at IS NULL";
     let invite = text(world, invite).await;
     let session = "SELECT s.id::text FROM auth_sessions s JOIN users u ON u.id = s.user_id \
@@ -62,6 +64,10 @@ async fn hers(world: &World, ida: &Person, bob: &Person, code: String) -> Hers {
     let event = text(world, "SELECT id FROM webhook_events LIMIT 1").await;
     let identity = text(world, "SELECT id::text FROM oauth_identities").await;
     let session = text(world, session).await;
+    let code = text(world, "SELECT id::text FROM invite_codes").await;
+    let lead = text(world, "SELECT id::text FROM sales_leads").await;
+    let job = "SELECT id::text FROM graphile_worker._private_jobs LIMIT 1";
+    let job = text(world, job).await;
     let subscription = world.subscription(ida).await;
     let account = ida.account.clone();
     let ids = [
@@ -69,20 +75,20 @@ async fn hers(world: &World, ida: &Person, bob: &Person, code: String) -> Hers {
         ("/api/v1/auth/identities/{id}", identity),
         ("/api/v1/accounts/me/members/{id}", bob.id.clone()),
         ("/api/v1/accounts/me/invites/{id}", invite.clone()),
-        ("/api/v1/accounts/me/invites/{id}/resend", invite.clone()),
+        ("/api/v1/accounts/me/invites/{id}/resend", invite),
         ("/api/v1/subscriptions/complete/{id}", subscription),
         ("/api/v1/admin/webhook-events/{id}", event.clone()),
         ("/api/v1/admin/webhook-events/{id}/replay", event),
-        ("/api/v1/admin/jobs/{id}/retry", "1".to_owned()),
+        ("/api/v1/admin/jobs/{id}/retry", job),
         ("/api/v1/admin/accounts/{id}", account.clone()),
         ("/api/v1/admin/accounts/{id}/complimentary", account.clone()),
         ("/api/v1/admin/accounts/{id}/suspend", account.clone()),
-        ("/api/v1/admin/invites/{id}", invite.clone()),
-        ("/api/v1/admin/sales-leads/{id}", invite),
+        ("/api/v1/admin/invites/{id}", code),
+        ("/api/v1/admin/sales-leads/{id}", lead),
     ];
     Hers {
         ids: ids.into(),
-        code,
+        code: mailed,
         member: bob.id.clone(),
         account,
     }
@@ -108,9 +114,17 @@ async fn t68_nobody_reaches_what_belongs_to_another_account() {
         world.sign_in(person).await;
     }
     let path = format!("/api/v1/accounts/me/members/{}", xan.id);
-    let removal = world.call(0, reqwest::Method::DELETE, &path).by(&ida);
+    let removal = world.call(0, Method::DELETE, &path).by(&ida);
     removal.send().await.ok(204);
     let code = world.invited(&ida, "Guest", "viewer").await;
+    let olga = world.operator().await;
+    let handed_out = world.admin(&olga, Method::POST, "/invites");
+    let plan = json!({ "assigned_plan": "pro" });
+    handed_out.json(&plan).send().await.ok(201);
+    let lead = json!({
+        "email": "ida@example.com", "name": "Ida", "company": "Ida's", "source": "pricing_page",
+    });
+    world.post("/sales-leads").json(&lead).send().await.ok(201);
     let hers = hers(&world, &ida, &bob, code).await;
     world.drain().await;
 
