@@ -91,6 +91,34 @@ async fn t12_a_changed_password_ends_the_other_sessions_and_is_told_of() {
     assert_eq!(world.mails_to(&ada.email).len(), 2);
 }
 
+/// Whoever knew the old password and signs in while it is changed is out when it is.
+#[tokio::test]
+async fn t22_of_fifty_sign_ins_while_the_password_changes_none_outlives_the_change() {
+    let world = Setup::default().two_nodes().start().await;
+    let ada = world.person("Ada").await;
+    let sign_in = json!({ "email": ada.email, "password": PASSWORD }).to_string();
+    let bearer = format!("Bearer {}", ada.access);
+    let change = json!({ "current_password": PASSWORD, "new_password": NEW }).to_string();
+    let request = |nth: usize| {
+        let node = world.address(nth % 2);
+        let raw = if nth == 25 {
+            let token = [("authorization", bearer.as_str())];
+            raw_post(node, "/api/v1/auth/password/change", &token, &change)
+        } else {
+            raw_post(node, "/api/v1/auth/login/json", &[], &sign_in)
+        };
+        (node, raw)
+    };
+    let replies = burst((0..51).map(request).collect()).await.unwrap();
+    for (nth, reply) in replies.iter().enumerate() {
+        let expected: &[u16] = if nth == 25 { &[204] } else { &[200, 401, 503] };
+        assert!(expected.contains(&reply.status), "{nth}: {reply:?}");
+    }
+    let live = "SELECT count(*) FROM auth_sessions WHERE revoked_at IS NULL";
+    assert_eq!(world.count(live).await, 1);
+    world.get("/auth/me").by(&ada).send().await.ok(200);
+}
+
 #[tokio::test]
 async fn t12_without_the_current_password_nothing_changes() {
     let world = World::start().await;
