@@ -109,6 +109,10 @@ fn bodies() -> Vec<(&'static str, Value)> {
         ),
         ("/api/v1/admin/invites", json!({ "assigned_plan": "pro" })),
         (
+            "/api/v1/admin/accounts/{id}",
+            json!({ "reason": "asked by letter" }),
+        ),
+        (
             "/api/v1/admin/accounts/{id}/suspend",
             json!({ "reason": "a chargeback" }),
         ),
@@ -148,11 +152,13 @@ async fn refused(
     media_type: &str,
     body: impl Into<String>,
 ) -> String {
-    let mut routes = ROUTES.iter();
-    let takes_body = |route: &&Route| matches!(route.method, "POST" | "PATCH" | "PUT");
-    let route = routes
-        .find(|route| route.path == path && takes_body(route))
-        .unwrap();
+    let route = ["POST", "PATCH", "PUT", "DELETE"]
+        .into_iter()
+        .find_map(|method| {
+            let asked = |route: &&Route| (route.method, route.path) == (method, path);
+            ROUTES.iter().find(asked)
+        });
+    let route = route.unwrap();
     let path = path.replace("{id}", &Uuid::nil().to_string());
     let url = format!("{}{path}", port(world, route));
     let method = Method::from_bytes(route.method.as_bytes()).unwrap();

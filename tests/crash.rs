@@ -279,6 +279,82 @@ async fn f01_a_killed_acceptance_is_whole_or_has_not_happened() {
 }
 
 impl Scene {
+    /// Somebody who has bought one seat; answers their access token.
+    async fn has_buyer(&self, program: &Program, name: &str) -> String {
+        let (_, buyer) = self.register(program, name).await.unwrap();
+        sqlx::query(
+            "UPDATE accounts c SET stripe_customer_id = $1 FROM memberships m, users u
+             WHERE m.account_id = c.id AND u.id = m.user_id AND u.email = $2",
+        )
+        .bind(format!("cus_{name}"))
+        .bind(format!("{name}@example.com"))
+        .execute(self.database.pool())
+        .await
+        .unwrap();
+        let mut event = subscription(1);
+        event["id"] = json!(format!("evt_{name}"));
+        event["data"]["object"]["id"] = json!(format!("sub_{name}"));
+        event["data"]["object"]["customer"] = json!(format!("cus_{name}"));
+        assert_eq!(self.deliver(program, &event).await.unwrap().1, taken(true));
+        buyer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn erase(&self, program: &Program, by: &str) -> Option<u16> {
+        let request = self.http.delete(program.url("/users/me")).bearer_auth(by);
+        Some(request.send().await.ok()?.status().as_u16())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f01_a_killed_erasure_is_whole_or_has_not_happened() {
+    let scene = Scene::open().await;
+    let program = scene.start_program();
+    sqlx::raw_sql("INSERT INTO plan_prices VALUES ('price_1', 'pro', 'monthly')")
+        .execute(scene.database.pool())
+        .await
+        .unwrap();
+    let buyer = scene.has_buyer(&program, "ada").await;
+    let before = rows(scene.database.pool()).await;
+    assert_eq!(scene.erase(&program, &buyer).await, Some(204));
+    let whole = added(&before, &rows(scene.database.pool()).await);
+    assert_eq!(whole["public.users"], -1, "{whole:?}");
+    assert_eq!(whole["public.audit_log"], 2, "{whole:?}");
+    assert_eq!(whole["graphile_worker._private_jobs"], 1, "{whole:?}");
+    for point in [Point::Before, Point::After] {
+        let (mut killed, mut committed) = (0, 0);
+        for nth in 1..MANY {
+            let place = format!("{point:?} statement {nth}");
+            let program = scene.start_program();
+            let name = format!("{point:?}-{nth}").to_lowercase();
+            let buyer = scene.has_buyer(&program, &name).await;
+            let before = rows(scene.database.pool()).await;
+            scene.proxy.at_statement(point, nth, program.killer());
+            if let Some(status) = scene.erase(&program, &buyer).await {
+                assert_eq!(status, 204, "{place}");
+                scene.proxy.stand_down();
+                break;
+            }
+            killed += 1;
+            let left = added(&before, &scene.left_behind().await);
+            assert!(left.is_empty() || left == whole, "{place}: {left:?}");
+            committed += i32::from(!left.is_empty());
+            let again = scene.start_program();
+            let repeated = scene.erase(&again, &buyer).await;
+            let expected = if left.is_empty() { 204 } else { 401 };
+            assert_eq!(repeated, Some(expected), "{place}");
+            let left = added(&before, &rows(scene.database.pool()).await);
+            assert_eq!(left, whole, "{place}");
+        }
+        assert!((12..MANY - 1).contains(&killed), "{killed} statements");
+        assert_eq!(
+            committed,
+            i32::from(point == Point::After),
+            "the commit comes last"
+        );
+    }
+}
+
+impl Scene {
     /// Takes everybody with this address out of the accounts of others.
     async fn leaves(&self, email: &str) {
         sqlx::query(

@@ -84,6 +84,9 @@ fn body_of(route: &Route, named: &Named) -> Option<Value> {
         "/api/v1/admin/invites" if route.method == "POST" => {
             Some(json!({ "assigned_plan": "pro" }))
         }
+        "/api/v1/admin/accounts/{id}" if route.method == "DELETE" => {
+            Some(json!({ "reason": "asked by letter" }))
+        }
         "/api/v1/admin/accounts/{id}/suspend" => Some(json!({ "reason": "a chargeback" })),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! What is over is deleted once nothing asks for it any more.
 
+use reqwest::Method;
 use serde_json::json;
 use tollgate_primitives::JobKey;
 use tollgate_use_cases::{ports::JobKind, run_job};
@@ -49,6 +50,52 @@ async fn i30_an_event_is_remembered_for_as_long_as_it_can_be_told_again() {
     // The renewal's, of less than thirty-five days ago.
     let renewed = world.event("invoice.paid").await;
     assert_eq!(world.inbox(&renewed).await, "applied");
+}
+
+#[tokio::test]
+async fn t58_whoever_never_proves_the_address_is_erased_and_nobody_else() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let proven = world.person("Proven").await;
+    world.verify(&proven).await;
+    let host = world.person("Host").await;
+    world.member(&host, "Guest", "viewer").await;
+    let given = world.person("Given").await;
+    let customer = world.person("Customer").await;
+    sqlx::query("UPDATE accounts SET stripe_customer_id = 'cus_x' WHERE id = $1::uuid")
+        .bind(&customer.account)
+        .execute(world.database.pool())
+        .await
+        .unwrap();
+    let olga = world.operator().await;
+    let grant = json!({ "plan": "pro", "reason": "a pilot" });
+    let path = format!("/accounts/{}/complimentary", given.account);
+    let granted = world.admin(&olga, Method::POST, &path).json(&grant);
+    granted.send().await.ok(204);
+
+    world.advance(14 * DAY).await;
+    world.person("Late").await;
+    let before = world.rows().await;
+    world.prune().await;
+    let people = "SELECT count(*) FROM users";
+    assert_eq!(world.count(people).await, 8, "{before:?}");
+    world.advance(DAY).await;
+    world.prune().await;
+    world.prune().await;
+    assert_eq!(world.count(people).await, 7);
+    let gone = "SELECT count(*) FROM users WHERE email = 'ada@example.com'";
+    assert_eq!(world.count(gone).await, 0);
+    assert!(!world.dump().await.contains("ada@example.com"));
+    let trail = world.trail("user_erased").await;
+    assert_eq!(trail.len(), 1);
+    assert_eq!(trail[0].0, None);
+    assert_eq!(world.trail("account_deleted").await.len(), 1);
+
+    // The mailbox had its trial.
+    let again = world.person("Ada").await;
+    assert_ne!(again.id, ada.id);
+    let state = world.get("/billing/state").by(&again).send().await;
+    assert_eq!(state.refusal(), (404, "no_subscription".to_owned()));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod m20261128_000021_profiles;
 mod m20261128_000022_sales_leads;
 mod m20261128_000023_erasure;
 mod m20261128_000024_invites_over;
+mod m20261128_000025_unproven;
 
 use graphile_worker::WorkerUtils;
 use sea_orm_migration::{
@@ -116,6 +117,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261128_000022_sales_leads.rs"),
         include_str!("m20261128_000023_erasure.rs"),
         include_str!("m20261128_000024_invites_over.rs"),
+        include_str!("m20261128_000025_unproven.rs"),
     ];
     let mut digest = hex::encode(Sha256::digest(sources.concat()));
     digest.truncate(16);
@@ -147,6 +149,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000022_sales_leads::Migration),
             Box::new(m20261128_000023_erasure::Migration),
             Box::new(m20261128_000024_invites_over::Migration),
+            Box::new(m20261128_000025_unproven::Migration),
         ]
     }
 }

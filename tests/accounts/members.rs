@@ -4,7 +4,13 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tollgate_identity::Role;
+use tollgate_primitives::JobKey;
 use tollgate_testkit::burst;
+use tollgate_use_cases::{
+    ports::{JobKind, TeamNotice},
+    run_job,
+};
 use uuid::Uuid;
 
 use crate::world::{Answer, PASSWORD, Person, Setup, World, raw_post};
@@ -85,6 +91,43 @@ async fn a_member_is_raised_lowered_and_put_out() {
     );
     let trail = "SELECT count(*) FROM audit_log WHERE action IN ('role_changed', 'member_removed')";
     assert_eq!(world.count(trail).await, 3);
+}
+
+#[tokio::test]
+async fn whose_place_changed_is_told_and_only_what_still_holds() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let bob = world.member(&ada, "Bob", "viewer").await;
+    let cleo = world.member(&ada, "Cleo", "viewer").await;
+    for role in ["admin", "admin"] {
+        change(&world, &ada, &bob.id, role).await.ok(200);
+        world.drain().await;
+    }
+    remove(&world, &ada, &bob.id).await.ok(204);
+    // Who leaves by themselves knows.
+    remove(&world, &cleo, &cleo.id).await.ok(204);
+    world.drain().await;
+    let told = |person: &Person| world.mails_to(&person.email);
+    insta::assert_snapshot!(told(&bob)[1..].join("\n\n"));
+    assert_eq!(told(&cleo).len(), 1, "her invitation");
+    let subjects = |person: &Person| told(person).join("");
+    assert!(!subjects(&ada).contains("role"), "{}", subjects(&ada));
+
+    let sent = told(&bob).len();
+    for notice in [
+        TeamNotice::BecameOwner,
+        TeamNotice::HandedOver,
+        TeamNotice::RoleChanged { role: Role::Admin },
+    ] {
+        let late = JobKind::MailTeamNotice {
+            account: ada.account.parse().unwrap(),
+            to: bob.id.parse().unwrap(),
+            notice,
+        };
+        let key = JobKey::new("mail-team", "late");
+        run_job(world.app(), &key, late).await.unwrap();
+    }
+    assert_eq!(told(&bob).len(), sent);
 }
 
 #[tokio::test]

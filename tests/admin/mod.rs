@@ -3,6 +3,7 @@
 mod accounts;
 mod audit_log;
 mod complimentary;
+mod deletion;
 mod invites;
 mod jobs;
 mod sales_leads;

@@ -50,6 +50,32 @@ async fn a_person_gets_everything_that_is_held_about_them() {
 }
 
 #[tokio::test]
+async fn whoever_signed_in_often_gets_every_session_once() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let bob = world.person("Bob").await;
+    // Many at the same moment, over several pieces of the answer.
+    sqlx::query(
+        "INSERT INTO auth_sessions (id, user_id, account_id, created_at, last_active, revoked_at)
+         SELECT gen_random_uuid(), u.id, m.account_id, now(),
+             '2026-01-01'::timestamptz + (n / 700) * interval '1 day', now()
+         FROM users u JOIN memberships m ON m.user_id = u.id, generate_series(1, 1700) n",
+    )
+    .execute(world.database.pool())
+    .await
+    .unwrap();
+    let held = world.get("/users/me/export").by(&ada).send().await.ok(200);
+    let sessions = held["sessions"].as_array().unwrap();
+    let ids: std::collections::BTreeSet<_> = sessions
+        .iter()
+        .map(|session| session["id"].as_str().unwrap())
+        .collect();
+    assert_eq!((sessions.len(), ids.len()), (1701, 1701));
+    let of_bob = format!("\"{}\"", bob.account);
+    assert!(!held.to_string().contains(&of_bob));
+}
+
+#[tokio::test]
 async fn t70_an_export_holds_no_secret_and_nobody_else() {
     let world = World::start().await;
     let ada = world.person("Ada").await;

@@ -7,6 +7,10 @@ use tollgate_primitives::Timestamp;
 /// How long a person may work before their address is verified, from the creation of their account.
 pub const GRACE: Duration = Duration::from_hours(7 * 24);
 
+/// How long a person is kept who never does. For the second half of it everything of the product is
+/// closed to them and says why.
+pub const KEPT_UNPROVEN: Duration = Duration::from_hours(14 * 24);
+
 /// The first moment at which an unverified address is in the way.
 #[must_use]
 pub fn grace_ends(created_at: Timestamp) -> Timestamp {

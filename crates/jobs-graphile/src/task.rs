@@ -65,7 +65,7 @@ tasks! {
     MailTrialEnding = "mail_trial_ending",
     MailInvite = "mail_invite",
     MailInviteExpiring = "mail_invite_expiring",
-    MailOwnershipTransferred = "mail_ownership_transferred",
+    MailTeamNotice = "mail_team_notice",
     AnnounceTrialEnd = "announce_trial_end",
     MailTrialNotice = "mail_trial_notice",
     RetryEvent = "retry_event",
@@ -245,10 +245,10 @@ mod tests {
                 invite: tollgate_primitives::InviteId::from_uuid(id(5)),
                 code: tollgate_primitives::TokenId::from_uuid(id(2)),
             },
-            JobKind::MailOwnershipTransferred {
+            JobKind::MailTeamNotice {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 to: tollgate_primitives::UserId::from_uuid(id(1)),
-                is_new_owner: true,
+                notice: serde_json::from_str(r#"{"what":"role_changed","role":"admin"}"#).unwrap(),
             },
             JobKind::AnnounceTrialEnd {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),

@@ -6,7 +6,7 @@
 use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
 use tollgate_primitives::{EmailAddress, Timestamp};
-use tollgate_use_cases::ports::{AfterTrial, Mail, SalesLead, SecurityNotice};
+use tollgate_use_cases::ports::{AfterTrial, Mail, SalesLead, SecurityNotice, TeamNotice};
 
 /// More than any name a person may choose.
 const LONGEST_NAME: usize = 80;
@@ -74,12 +74,12 @@ impl Letter {
                 expires_at,
                 team_url,
             } => invite_expiring((account_name, invited), *expires_at, team_url, product),
-            Mail::OwnershipTransferred {
+            Mail::TeamNotice {
                 name,
                 account_name,
-                is_new_owner,
+                notice,
                 team_url,
-            } => ownership_transferred((name, account_name), *is_new_owner, team_url, product),
+            } => team_notice((name, account_name), *notice, team_url, product),
             Mail::TrialEnding {
                 account_name,
                 ends_at,
@@ -251,26 +251,43 @@ fn invite_expiring(
     }
 }
 
-fn ownership_transferred(
+fn team_notice(
     (name, account_name): (&str, &str),
-    is_new_owner: bool,
+    notice: TeamNotice,
     team_url: &str,
     product: &str,
 ) -> Letter {
     let account = one_line(account_name);
+    let (subject, said) = match notice {
+        TeamNotice::BecameOwner => (
+            format!("You own an account on {product} now"),
+            format!("{account} was handed over to you: you are its owner from now on."),
+        ),
+        TeamNotice::HandedOver => (
+            format!("You handed an account on {product} over"),
+            format!("You handed {account} over. You are an admin of it from now on."),
+        ),
+        TeamNotice::RoleChanged { role } => (
+            format!("Your role on {product} was changed"),
+            format!("Your role in {account} is {} from now on.", role.as_str()),
+        ),
+        TeamNotice::Removed => (
+            format!("You were removed from a team on {product}"),
+            format!(
+                "You do not belong to {account} any more. What else you belong to stays as it is."
+            ),
+        ),
+    };
     Letter {
-        subject: if is_new_owner {
-            format!("You own an account on {product} now")
-        } else {
-            format!("You handed an account on {product} over")
-        },
+        subject,
         greeting: hello(name),
-        paragraphs: vec![if is_new_owner {
-            format!("{account} was handed over to you: you are its owner from now on.")
-        } else {
-            format!("You handed {account} over. You are an admin of it from now on.")
-        }],
-        action: "See the team",
+        paragraphs: vec![said],
+        action: match notice {
+            TeamNotice::Removed => "See what you belong to",
+            TeamNotice::BecameOwner | TeamNotice::HandedOver | TeamNotice::RoleChanged { .. } => {
+                "See the team"
+            }
+        },
         link: team_url.to_owned(),
         small_print: "If you did not expect this, talk to the others of the account.",
     }

@@ -14,7 +14,9 @@ use tollgate_identity::Role;
 use tollgate_mail_smtp::{Settings, SettingsInvalid, SmtpMailer};
 use tollgate_mailbox::{Behaviour, Config, Mailbox, Message};
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
-use tollgate_use_cases::ports::{AfterTrial, Mail, MailError, Mailer as _, SecurityNotice};
+use tollgate_use_cases::ports::{
+    AfterTrial, Mail, MailError, Mailer as _, SecurityNotice, TeamNotice,
+};
 
 async fn mailbox() -> Mailbox {
     let any_port = (Ipv4Addr::LOCALHOST, 0).into();
@@ -89,11 +91,11 @@ fn invite_expiring(account_name: &str) -> Mail {
     }
 }
 
-fn ownership(name: &str, is_new_owner: bool) -> Mail {
-    Mail::OwnershipTransferred {
+fn team_notice(name: &str, notice: TeamNotice) -> Mail {
+    Mail::TeamNotice {
         name: name.into(),
         account_name: name.into(),
-        is_new_owner,
+        notice,
         team_url: "https://app.example.com/account/team".into(),
     }
 }
@@ -143,8 +145,19 @@ async fn every_mail_reads_well_as_text_and_as_html() {
         ("invite", invite("Acme & Söhne <GmbH>", Some("Ada"))),
         ("invite_of_somebody_who_is_gone", invite("Acme", None)),
         ("invite_expiring", invite_expiring("Acme")),
-        ("ownership_received", ownership("Ada", true)),
-        ("ownership_handed_over", ownership("Ada", false)),
+        (
+            "ownership_received",
+            team_notice("Ada", TeamNotice::BecameOwner),
+        ),
+        (
+            "ownership_handed_over",
+            team_notice("Ada", TeamNotice::HandedOver),
+        ),
+        (
+            "role_changed",
+            team_notice("Ada", TeamNotice::RoleChanged { role: Role::Viewer }),
+        ),
+        ("removed", team_notice("Ada", TeamNotice::Removed)),
         (
             "session_stolen",
             security_notice(SecurityNotice::SessionStolen),
@@ -220,7 +233,7 @@ async fn t66_nothing_a_person_chose_adds_a_header_a_recipient_or_a_message() {
             trial_ending(chosen),
             invite(chosen, Some(chosen)),
             invite_expiring(chosen),
-            ownership(chosen, true),
+            team_notice(chosen, TeamNotice::BecameOwner),
         ] {
             let message = delivered(&mail).await;
             assert_eq!(message.to, ["ada@example.com"], "{chosen:?}");

@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_not_ours_to_the_letter_is_forged() {
+    fn t33_a_token_that_is_not_ours_to_the_letter_is_forged() {
         let tokens = tokens(1, &[2]);
         let (header, payload) = template(&tokens);
         let key = signing_key(&seed(1));

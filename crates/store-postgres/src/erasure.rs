@@ -2,8 +2,9 @@
 //! stays of an account is what the provider may still speak of.
 
 use async_trait::async_trait;
-use tollgate_primitives::{AccountId, Timestamp, UserId};
-use tollgate_use_cases::ports::{Erasure, ErasureWrites, LeftAccount, StoreError};
+use serde_json::{Map, Value};
+use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
+use tollgate_use_cases::ports::{Erasure, ErasureWrites, LeftAccount, SessionPosition, StoreError};
 
 use crate::{
     PostgresStore,
@@ -13,6 +14,7 @@ use crate::{
 };
 
 const MEMBERSHIPS: Table = Table("memberships");
+const SESSIONS: Table = Table("auth_sessions");
 
 const HELD: &str = "SELECT json_build_object(\
      'user', json_build_object('id', u.id, 'email', u.email, 'name', u.name, \
@@ -31,10 +33,6 @@ const HELD: &str = "SELECT json_build_object(\
        'issuer', o.issuer, 'subject', o.provider_subject, 'email', o.provider_email_at_link, \
        'created_at', o.created_at) ORDER BY o.created_at), '[]') \
        FROM oauth_identities o WHERE o.user_id = u.id), \
-     'sessions', (SELECT coalesce(json_agg(json_build_object('id', a.id, \
-       'account_id', a.account_id, 'created_at', a.created_at, 'last_active', a.last_active, \
-       'revoked_at', a.revoked_at, 'user_agent', a.user_agent, 'ip', a.ip) \
-       ORDER BY a.created_at, a.id), '[]') FROM auth_sessions a WHERE a.user_id = u.id), \
      'mailed_links', (SELECT coalesce(json_agg(json_build_object('purpose', t.purpose, \
        'created_at', t.created_at, 'expires_at', t.expires_at, 'consumed_at', t.consumed_at) \
        ORDER BY t.created_at, t.id), '[]') FROM one_time_tokens t WHERE t.user_id = u.id), \
@@ -48,13 +46,76 @@ const HELD: &str = "SELECT json_build_object(\
        FROM sales_leads l WHERE l.email = u.email AND u.email_verified_at IS NOT NULL))::text \
      FROM users u WHERE u.id = $1";
 
+const HELD_SESSIONS: &str = "SELECT a.last_active, a.id, json_build_object('id', a.id, \
+     'account_id', a.account_id, 'created_at', a.created_at, 'last_active', a.last_active, \
+     'revoked_at', a.revoked_at, 'user_agent', a.user_agent, 'ip', a.ip)::text \
+     FROM auth_sessions a WHERE a.user_id = $1 \
+     AND ($2::timestamptz IS NULL OR (a.last_active, a.id) > ($2, $3::uuid)) \
+     ORDER BY a.last_active, a.id LIMIT $4";
+
+const UNPROVEN: &str = "SELECT u.id FROM users u \
+     WHERE u.email_verified_at IS NULL AND u.created_at < $1 AND NOT u.is_super_admin \
+     AND NOT EXISTS (SELECT FROM memberships m JOIN accounts c ON c.id = m.account_id \
+       WHERE m.user_id = u.id AND (c.is_test_cohort OR c.stripe_customer_id IS NOT NULL \
+         OR EXISTS (SELECT FROM complimentary_grants g \
+           WHERE g.account_id = c.id AND g.ended_at IS NULL) \
+         OR EXISTS (SELECT FROM memberships o \
+           WHERE o.account_id = c.id AND o.user_id <> m.user_id))) \
+     ORDER BY u.created_at, u.id LIMIT $2";
+
 #[async_trait]
 impl Erasure for PostgresStore {
-    async fn held_about(&self, user: UserId) -> Result<Option<serde_json::Value>, StoreError> {
+    async fn held_about(&self, user: UserId) -> Result<Option<Map<String, Value>>, StoreError> {
         let asked = statement(HELD, [user.as_uuid().into()]);
         let row = one(self.database(), "collect what is held", asked).await?;
         row.map(|row| Columns::new(&row).json(user::TABLE, "id"))
             .transpose()
+    }
+
+    async fn held_sessions(
+        &self,
+        user: UserId,
+        after: Option<SessionPosition>,
+        limit: u16,
+    ) -> Result<(Vec<Value>, Option<SessionPosition>), StoreError> {
+        let values = [
+            user.as_uuid().into(),
+            after.map(|after| after.last_active.as_datetime()).into(),
+            after.map(|after| after.id.as_uuid()).into(),
+            i64::from(limit).into(),
+        ];
+        let asked = statement(HELD_SESSIONS, values);
+        let rows = all(self.database(), "collect the sessions", asked).await?;
+        let mut last = None;
+        let mut sessions = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let columns = &mut Columns::new(row);
+            last = Some(SessionPosition {
+                last_active: columns.timestamp(SESSIONS, "last_active")?,
+                id: SessionId::from_uuid(columns.take(SESSIONS, "id")?),
+            });
+            sessions.push(columns.json(SESSIONS, "id")?);
+        }
+        let has_more = sessions.len() == usize::from(limit);
+        Ok((sessions, last.filter(|_| has_more)))
+    }
+
+    async fn unproven(
+        &self,
+        signed_up_before: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let values = [
+            signed_up_before.as_datetime().into(),
+            i64::from(limit).into(),
+        ];
+        let asked = statement(UNPROVEN, values);
+        let rows = all(self.database(), "find who never proved an address", asked).await?;
+        let ids = rows.iter().map(|row| {
+            let id = Columns::new(row).take(user::TABLE, "id")?;
+            Ok(UserId::from_uuid(id))
+        });
+        ids.collect()
     }
 }
 
@@ -69,17 +130,16 @@ const LEFT: &str = "SELECT m.account_id, \
        AND o.role = 'owner') \
      FROM memberships m WHERE m.user_id = $1 ORDER BY m.account_id";
 
-const EMPTY: [(&str, &str); 8] = [
-    (
-        "end the account's sessions",
-        "DELETE FROM auth_sessions WHERE account_id = $1",
-    ),
-    (
-        "empty the account",
-        "UPDATE accounts SET name = '(deleted)', team_size_bucket = NULL, primary_psa = NULL, \
-         deleted_at = coalesce(deleted_at, $2), suspended_at = coalesce(suspended_at, $2), \
-         updated_at = $2 WHERE id = $1",
-    ),
+const LOCK_UNPROVEN: &str =
+    "SELECT FROM users WHERE id = $1 AND email_verified_at IS NULL FOR UPDATE";
+
+const EMPTY: &str = "UPDATE accounts SET name = '(deleted)', team_size_bucket = NULL, \
+     primary_psa = NULL, deleted_at = $2, suspended_at = coalesce(suspended_at, $2), \
+     updated_at = $2 WHERE id = $1 AND deleted_at IS NULL";
+
+const END_SESSIONS: &str = "DELETE FROM auth_sessions WHERE account_id = $1";
+
+const REST: [(&str, &str); 6] = [
     (
         "delete the memberships",
         "DELETE FROM memberships WHERE account_id = $1",
@@ -142,23 +202,28 @@ impl ErasureWrites for PostgresTransaction {
         left.collect()
     }
 
+    async fn lock_unproven(&mut self, user: UserId) -> Result<bool, StoreError> {
+        let asked = statement(LOCK_UNPROVEN, [user.as_uuid().into()]);
+        let row = one(&self.0, "hold the person", asked).await?;
+        Ok(row.is_some())
+    }
+
     async fn empty_account(
         &mut self,
         account: AccountId,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let mut sessions = None;
-        for (step, sql) in EMPTY {
-            let id = account.as_uuid().into();
-            let emptied = if sql.contains("$2") {
-                statement(sql, [id, now.as_datetime().into()])
-            } else {
-                statement(sql, [id])
-            };
-            let rows = execute(&self.0, step, emptied).await?;
-            sessions.get_or_insert(rows);
+    ) -> Result<Option<u64>, StoreError> {
+        let values = || [account.as_uuid().into()];
+        let at = [account.as_uuid().into(), now.as_datetime().into()];
+        if execute(&self.0, "empty the account", statement(EMPTY, at)).await? == 0 {
+            return Ok(None);
         }
-        Ok(sessions.unwrap_or_default())
+        let end = statement(END_SESSIONS, values());
+        let sessions = execute(&self.0, "end the account's sessions", end).await?;
+        for (step, sql) in REST {
+            execute(&self.0, step, statement(sql, values())).await?;
+        }
+        Ok(Some(sessions))
     }
 
     async fn erase_user(&mut self, user: UserId, now: Timestamp) -> Result<bool, StoreError> {

@@ -3,10 +3,10 @@
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, QueryResult, Value};
 use tollgate_entitlements::{LimitKey, LimitOverride, Overrides, Plan};
 use tollgate_identity::Role;
-use tollgate_primitives::{AccountId, EmailAddress, PlanKey, SessionId, Timestamp, UserId};
+use tollgate_primitives::{AccountId, PlanKey, SessionId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
     AccountProfile, AccountRow, LockedTeam, Member, NewRefreshToken, NewSession, PAGE, Page,
-    StoreError,
+    StoreError, TeamLetter,
 };
 use uuid::Uuid;
 
@@ -183,25 +183,27 @@ pub(crate) async fn own(
     }))
 }
 
-const LETTER: &str = "SELECT c.name, u.email, u.name FROM memberships m \
-     JOIN accounts c ON c.id = m.account_id AND NOT c.is_test_cohort \
-     JOIN users u ON u.id = m.user_id WHERE m.account_id = $1 AND m.user_id = $2";
+const LETTER: &str = "SELECT c.name, u.email, u.name, m.role FROM accounts c \
+     JOIN users u ON u.id = $2 \
+     LEFT JOIN memberships m ON m.account_id = c.id AND m.user_id = u.id \
+     WHERE c.id = $1 AND c.deleted_at IS NULL AND NOT c.is_test_cohort";
 
 pub(crate) async fn letter(
     connection: &impl ConnectionTrait,
     account: AccountId,
     user: UserId,
-) -> Result<Option<(String, EmailAddress, String)>, StoreError> {
+) -> Result<Option<TeamLetter>, StoreError> {
     let asked = statement(LETTER, keys(account, user));
     let Some(row) = one(connection, "find whom to write to", asked).await? else {
         return Ok(None);
     };
     let columns = &mut Columns::new(&row);
-    Ok(Some((
-        columns.take(ACCOUNTS, "name")?,
-        columns.parse::<String, _>(user::TABLE, "email")?,
-        columns.take(user::TABLE, "name")?,
-    )))
+    Ok(Some(TeamLetter {
+        account_name: columns.take(ACCOUNTS, "name")?,
+        email: columns.parse::<String, _>(user::TABLE, "email")?,
+        name: columns.take(user::TABLE, "name")?,
+        role: role_if_any(columns)?,
+    }))
 }
 
 const PUT_ROLE: &str = "UPDATE memberships SET role = $3 WHERE account_id = $1 AND user_id = $2";
@@ -318,6 +320,13 @@ pub(crate) async fn session_beside(
 }
 
 /// The next column, which is a role.
+/// `None` where an outer join found no membership.
+fn role_if_any(columns: &mut Columns<'_>) -> Result<Option<Role>, StoreError> {
+    let role: Option<String> = columns.take(MEMBERSHIPS, "role")?;
+    role.map(|role| Role::parse(&role).map_err(|error| MEMBERSHIPS.corrupt("role", error)))
+        .transpose()
+}
+
 pub(crate) fn role(columns: &mut Columns<'_>) -> Result<Role, StoreError> {
     let role: String = columns.take(MEMBERSHIPS, "role")?;
     Role::parse(&role).map_err(|error| MEMBERSHIPS.corrupt("role", error))

@@ -10,7 +10,7 @@ use tollgate_primitives::{
 use tollgate_use_cases::ports::{
     AccountInvite, AccountProfile, AuditEntry, ClaimedInvite, Invitation, InviteLetter, Job,
     KnownToTeam, LockedTeam, Member, NewCode, NewInvite, NewRefreshToken, NewSession, Page,
-    StoreError, TeamWrites, Teams,
+    StoreError, TeamLetter, TeamWrites, Teams,
 };
 
 use crate::{
@@ -62,11 +62,11 @@ impl Teams for PostgresStore {
         invites::note_sent(self.database(), (account, invite), code, now).await
     }
 
-    async fn member_letter(
+    async fn team_letter(
         &self,
         account: AccountId,
         user: UserId,
-    ) -> Result<Option<(String, EmailAddress, String)>, StoreError> {
+    ) -> Result<Option<TeamLetter>, StoreError> {
         members::letter(self.database(), account, user).await
     }
 

@@ -9,7 +9,8 @@ use tollgate_primitives::UserId;
 
 use crate::{
     App,
-    ports::{AuditEntry, Caller, Member, StoreError},
+    ports::{AuditEntry, Caller, Member, StoreError, TeamNotice},
+    team_mail,
 };
 
 #[derive(Debug, Error)]
@@ -63,6 +64,12 @@ pub async fn change_role(
         }),
     };
     tx.audit(&entry, now).await?;
+    if user != caller.user {
+        let notice = TeamNotice::RoleChanged { role };
+        let change = app.entropy.uuid(now);
+        tx.enqueue(&team_mail::order(change, (account, user), notice))
+            .await?;
+    }
     tx.commit().await?;
     Ok(Member { role, ..member })
 }

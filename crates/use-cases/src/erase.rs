@@ -1,16 +1,14 @@
-//! A person leaves for good, and takes along the accounts that were theirs alone. What charges for those
-//! is ended at the provider by a job of the same transaction; what stays is rows of ids, on which
-//! everything the provider says later ends.
+//! A person leaves for good, and takes along the accounts that were theirs alone.
 
 use serde_json::json;
 use thiserror::Error;
-use tollgate_identity::{Password, session::FRESH};
-use tollgate_primitives::{AccountId, Timestamp};
+use tollgate_identity::{Password, session::FRESH, verification::KEPT_UNPROVEN};
+use tollgate_primitives::{AccountId, Timestamp, UserId};
 
 use crate::{
     App, TooOften,
+    delete_account::delete,
     ports::{AuditEntry, Caller, PasswordOwner, PasswordsError, StoreError, Transaction, Verdict},
-    suspend_account::end_charging,
 };
 
 #[derive(Debug, Error)]
@@ -42,47 +40,67 @@ pub async fn erase_user(
     prove(app, caller, owner.ok_or(EraseError::Gone)?, password).await?;
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
-    for account in tx.lock_accounts_of(caller.user).await? {
-        if account.has_others && !account.has_other_owner {
+    leave(tx.as_mut(), caller.user, Some(caller.user), now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Erases at most `limit` of the people who never proved their address and had their time to, oldest
+/// first, each in a transaction of their own; answers how many. Who shares an account with others stays,
+/// and who has anything that was paid for or given.
+pub(crate) async fn erase_unproven(app: &App, limit: u16) -> Result<u64, StoreError> {
+    let now = app.clock.now();
+    let signed_up_before = now.saturating_sub(KEPT_UNPROVEN);
+    let mut erased = 0;
+    for user in app.erasure.unproven(signed_up_before, limit).await? {
+        let mut tx = app.store.begin().await?;
+        match leave(tx.as_mut(), user, None, now).await {
+            Ok(()) => {
+                tx.commit().await?;
+                erased += 1;
+            }
+            Err(EraseError::Store(error)) => return Err(error),
+            // They proved it a moment ago, or let somebody in.
+            Err(_) => {}
+        }
+    }
+    Ok(erased)
+}
+
+/// `by` is who asked for it: the person, or nobody for one whose address was not proven to the last.
+async fn leave(
+    tx: &mut dyn Transaction,
+    user: UserId,
+    by: Option<UserId>,
+    now: Timestamp,
+) -> Result<(), EraseError> {
+    let accounts = tx.lock_accounts_of(user).await?;
+    if by.is_none() && !tx.lock_unproven(user).await? {
+        return Err(EraseError::Gone);
+    }
+    let reason = json!(by.is_none().then_some("address_not_proven"));
+    for account in accounts {
+        if account.has_others && (by.is_none() || !account.has_other_owner) {
             return Err(EraseError::LastOwner {
                 account: account.id,
             });
         }
-        if !account.has_others {
-            delete(tx.as_mut(), caller, account.id, now).await?;
+        if account.has_others {
+            continue;
+        }
+        if let Some(locked) = tx.lock_account(account.id).await? {
+            delete(tx, &locked, (by, reason.clone()), now).await?;
         }
     }
-    if !tx.erase_user(caller.user, now).await? {
+    if !tx.erase_user(user, now).await? {
         return Err(EraseError::Gone);
     }
     let entry = AuditEntry {
-        actor: Some(caller.user),
+        actor: by,
         account: None,
         action: "user_erased",
-        detail: json!({}),
+        detail: json!({ "reason": reason }),
     };
-    tx.audit(&entry, now).await?;
-    Ok(tx.commit().await?)
-}
-
-async fn delete(
-    tx: &mut dyn Transaction,
-    caller: &Caller,
-    account: AccountId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let Some(locked) = tx.lock_account(account).await? else {
-        return Ok(());
-    };
-    end_charging(tx, &locked, now).await?;
-    let sessions = tx.empty_account(account, now).await?;
-    let entry = AuditEntry {
-        actor: Some(caller.user),
-        account: Some(account),
-        action: "account_deleted",
-        detail: json!({ "sessions_ended": sessions }),
-    };
-    tx.audit(&entry, now).await
+    Ok(tx.audit(&entry, now).await?)
 }
 
 async fn prove(

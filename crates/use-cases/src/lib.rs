@@ -16,6 +16,7 @@ mod change_plan;
 mod change_role;
 mod change_subscription;
 mod complimentary;
+mod delete_account;
 mod effects;
 mod end_second;
 mod end_sessions;
@@ -88,6 +89,7 @@ pub use change_plan::{change_plan, preview_change};
 pub use change_role::{MemberError, change_role};
 pub use change_subscription::ChangeError;
 pub use complimentary::{EndGrantError, GrantError, end_complimentary, grant_complimentary};
+pub use delete_account::{DeleteAccountError, delete_account};
 pub use end_sessions::{end_other_sessions, end_own_session};
 pub use erase::{EraseError, erase_user};
 pub use finish_provider_sign_in::{

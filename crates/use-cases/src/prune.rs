@@ -7,6 +7,7 @@ use tollgate_primitives::Timestamp;
 
 use crate::{
     App,
+    erase::erase_unproven,
     ports::{Prunable, StoreError},
 };
 
@@ -45,7 +46,25 @@ pub(crate) async fn prune(app: &App) -> Result<(), StoreError> {
         let rows = prune_all(app, what, now.saturating_sub(kept_for(what))).await?;
         tracing::info!(?what, rows, "deleted what is over");
     }
+    let people = erase_all_unproven(app).await?;
+    tracing::info!(people, "erased those who never proved their address");
     Ok(())
+}
+
+async fn erase_all_unproven(app: &App) -> Result<u64, StoreError> {
+    let mut people = 0;
+    for _ in 0..BATCHES {
+        let erased = erase_unproven(app, BATCH).await?;
+        people += erased;
+        if erased < u64::from(BATCH) {
+            return Ok(people);
+        }
+    }
+    tracing::warn!(
+        people,
+        "more never proved their address than are erased in a day"
+    );
+    Ok(people)
 }
 
 async fn prune_all(app: &App, what: Prunable, over_by: Timestamp) -> Result<u64, StoreError> {

@@ -12,7 +12,8 @@ use tollgate_primitives::UserId;
 
 use crate::{
     App, MemberError,
-    ports::{AuditEntry, Caller},
+    ports::{AuditEntry, Caller, TeamNotice},
+    team_mail,
 };
 
 pub async fn remove_member(app: &App, caller: &Caller, user: UserId) -> Result<(), MemberError> {
@@ -46,5 +47,10 @@ pub async fn remove_member(app: &App, caller: &Caller, user: UserId) -> Result<(
         detail: json!({ "member": user, "role": member.role, "invites_revoked": revoked }),
     };
     tx.audit(&entry, now).await?;
+    if !is_oneself {
+        let change = app.entropy.uuid(now);
+        let order = team_mail::order(change, (account, user), TeamNotice::Removed);
+        tx.enqueue(&order).await?;
+    }
     Ok(tx.commit().await?)
 }

@@ -98,11 +98,11 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             invite,
             code,
         } => team_mail::expiring(app, key, (account, invite), code).await,
-        JobKind::MailOwnershipTransferred {
+        JobKind::MailTeamNotice {
             account,
             to,
-            is_new_owner,
-        } => team_mail::ownership(app, key, (account, to), is_new_owner).await,
+            notice,
+        } => team_mail::notice(app, key, (account, to), notice).await,
         JobKind::MailSalesLead { lead } => mail_sales_lead(app, key, lead).await,
         JobKind::RetryEvent { event } => retry_event(app, &event).await,
         JobKind::ReadSubscription {

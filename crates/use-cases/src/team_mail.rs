@@ -1,10 +1,14 @@
 //! Mails about who belongs to an account. Whether one is still true is looked at when it leaves.
 
 use secrecy::{ExposeSecret, SecretString};
+use tollgate_identity::Role;
 use tollgate_invites::State;
 use tollgate_primitives::{AccountId, InviteId, JobKey, TokenId, UserId};
 
-use crate::{App, JobFailed, ports::Mail};
+use crate::{
+    App, JobFailed,
+    ports::{Job, JobKind, Mail, TeamNotice},
+};
 
 /// Notes that it left, after it has: a mail that is sent twice is shown once.
 pub(crate) async fn invite(
@@ -69,22 +73,46 @@ pub(crate) async fn expiring(
     Ok(())
 }
 
-pub(crate) async fn ownership(
+/// Orders the mail about `notice`; `change` is what it tells of.
+pub(crate) fn order(
+    change: uuid::Uuid,
+    (account, to): (AccountId, UserId),
+    notice: TeamNotice,
+) -> Job {
+    let key = JobKey::new("mail-team", format_args!("{change}:{to}"));
+    let kind = JobKind::MailTeamNotice {
+        account,
+        to,
+        notice,
+    };
+    Job::now(key, kind)
+}
+
+pub(crate) async fn notice(
     app: &App,
     key: &JobKey,
     (account, to): (AccountId, UserId),
-    is_new_owner: bool,
+    notice: TeamNotice,
 ) -> Result<(), JobFailed> {
-    let Some((account_name, address, name)) = app.teams.member_letter(account, to).await? else {
+    let Some(letter) = app.teams.team_letter(account, to).await? else {
         return Ok(());
     };
-    let mail = Mail::OwnershipTransferred {
-        name,
-        account_name,
-        is_new_owner,
+    let still_holds = match notice {
+        TeamNotice::BecameOwner => letter.role == Some(Role::Owner),
+        TeamNotice::HandedOver => letter.role.is_some(),
+        TeamNotice::RoleChanged { role } => letter.role == Some(role),
+        TeamNotice::Removed => letter.role.is_none(),
+    };
+    if !still_holds {
+        return Ok(());
+    }
+    let mail = Mail::TeamNotice {
+        name: letter.name,
+        account_name: letter.account_name,
+        notice,
         team_url: team_url(app),
     };
-    app.mailer.send(key, &address, &mail).await?;
+    app.mailer.send(key, &letter.email, &mail).await?;
     Ok(())
 }
 

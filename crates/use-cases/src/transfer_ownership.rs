@@ -7,11 +7,12 @@ use serde_json::json;
 use thiserror::Error;
 use tollgate_identity::{Password, Role};
 use tollgate_invites::{MemberRefused, may_transfer};
-use tollgate_primitives::{AccountId, JobKey, UserId};
+use tollgate_primitives::UserId;
 
 use crate::{
     App, TooOften,
-    ports::{AuditEntry, Caller, Job, JobKind, PasswordsError, StoreError, Verdict},
+    ports::{AuditEntry, Caller, PasswordsError, StoreError, TeamNotice, Verdict},
+    team_mail,
 };
 
 /// How long after a sign-in the password need not be given again.
@@ -63,12 +64,12 @@ pub async fn transfer_ownership(
     tx.put_role(account, to, Role::Owner).await?;
     tx.put_role(account, caller.user, Role::Admin).await?;
     let transfer = app.entropy.uuid(now);
-    let mail = |to, is_new_owner| {
-        let key = JobKey::new("mail-ownership", format_args!("{transfer}:{to}"));
-        Job::now(key, told(account, to, is_new_owner))
-    };
-    tx.enqueue_all(&[mail(to, true), mail(caller.user, false)])
-        .await?;
+    let mail = |to, notice| team_mail::order(transfer, (account, to), notice);
+    tx.enqueue_all(&[
+        mail(to, TeamNotice::BecameOwner),
+        mail(caller.user, TeamNotice::HandedOver),
+    ])
+    .await?;
     let entry = AuditEntry {
         actor: Some(caller.user),
         account: Some(account),
@@ -77,14 +78,6 @@ pub async fn transfer_ownership(
     };
     tx.audit(&entry, now).await?;
     Ok(tx.commit().await?)
-}
-
-const fn told(account: AccountId, to: UserId, is_new_owner: bool) -> JobKind {
-    JobKind::MailOwnershipTransferred {
-        account,
-        to,
-        is_new_owner,
-    }
 }
 
 /// That it is the owner who asks, by the password if one is given.

@@ -20,12 +20,13 @@ use tollgate_invites::{InviteRefused, MemberRefused, ResendRefused};
 use tollgate_primitives::Timestamp;
 use tollgate_use_cases::{
     AcceptError, BeginProviderSignInError, BillingStateError, ChangeError, ChangePasswordError,
-    CompleteError, EndGrantError, EraseError, FinishProviderSignInError, GateRefused, GrantError,
-    HandOutError, InviteError, InvoicesError, JoinError, LookUpError, MemberError, MoveLeadError,
-    NotApplied, OnboardingError, PortalError, PurchaseError, RefreshError, RegisterError,
-    ReplayError, ResendError, ResetPasswordError, RetryJobError, RevokeCodeError, RevokeError,
-    SendVerificationError, SignInError, SubmitLeadError, SuspendError, SwitchError, TeamError,
-    TooOften, TransferError, UnlinkError, UpdateError, VerifyEmailError, WebhookError,
+    CompleteError, DeleteAccountError, EndGrantError, EraseError, FinishProviderSignInError,
+    GateRefused, GrantError, HandOutError, InviteError, InvoicesError, JoinError, LookUpError,
+    MemberError, MoveLeadError, NotApplied, OnboardingError, PortalError, PurchaseError,
+    RefreshError, RegisterError, ReplayError, ResendError, ResetPasswordError, RetryJobError,
+    RevokeCodeError, RevokeError, SendVerificationError, SignInError, SubmitLeadError,
+    SuspendError, SwitchError, TeamError, TooOften, TransferError, UnlinkError, UpdateError,
+    VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, ProvidersError, StoreError},
 };
 use utoipa::ToSchema;
@@ -1221,6 +1222,15 @@ impl From<RetryJobError> for ApiError {
                 "This job is running; look again in a moment.",
             ),
             RetryJobError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeleteAccountError> for ApiError {
+    fn from(error: DeleteAccountError) -> Self {
+        match error {
+            DeleteAccountError::Unknown => Self::account_not_found(),
+            DeleteAccountError::Store(error) => error.into(),
         }
     }
 }

@@ -324,6 +324,7 @@ pub const ROUTES: &[Route] = &[
     operators("POST", "/api/v1/admin/jobs/{id}/retry"),
     operators("GET", "/api/v1/admin/accounts"),
     operators("GET", "/api/v1/admin/accounts/{id}"),
+    operators("DELETE", "/api/v1/admin/accounts/{id}"),
     operators("POST", "/api/v1/admin/accounts/{id}/complimentary"),
     operators("DELETE", "/api/v1/admin/accounts/{id}/complimentary"),
     operators("POST", "/api/v1/admin/accounts/{id}/suspend"),

@@ -8,8 +8,8 @@ use tollgate_billing::{PriceId, Subscription};
 use tollgate_identity::Role;
 use tollgate_primitives::InviteId;
 use tollgate_use_cases::ports::{
-    AccountLookup, Change, EventState, EventStatus, NewCode, NewInvite, NewRefreshToken, NoticeId,
-    Operations, Prunable, Pruning, Reconciliation, Store, Teams,
+    AccountLookup, Change, Erasure as _, EventState, EventStatus, NewCode, NewInvite,
+    NewRefreshToken, NoticeId, Operations, Prunable, Pruning, Reconciliation, Store, Teams,
 };
 
 use crate::support::{
@@ -17,13 +17,16 @@ use crate::support::{
     refresh_token, session, token, user,
 };
 
-/// 20 000 of everything.
+/// How many of everything, where `TOLLGATE_CROWD` does not say it. The plans are those of a million.
+const CROWD_SIZE: u32 = 20_000;
+
+/// So many of everything.
 const CROWD: &str = "
     BEGIN;
     CREATE TEMPORARY TABLE crowd ON COMMIT DROP AS
         SELECT n, gen_random_uuid() AS u, gen_random_uuid() AS a, gen_random_uuid() AS s,
             sha256(n::text::bytea) AS hash, timestamptz '2027-01-01Z' + n * interval '1 s' AS at
-        FROM generate_series(1, 20000) n;
+        FROM generate_series(1, CROWD_SIZE) n;
     INSERT INTO users (id, email, name, created_at) SELECT u, 'crowd-' || n || '@example.com', 'C', at FROM crowd;
     INSERT INTO accounts (id, name, stripe_customer_id, created_at) SELECT a, 'C', 'cus_crowd_' || n, at FROM crowd;
     INSERT INTO memberships (account_id, user_id, role, created_at) SELECT a, u, 'owner', at FROM crowd;
@@ -134,7 +137,7 @@ async fn ask_for_team(bench: &Bench, round: u8) {
     store.invites(account(1), None).await.unwrap();
     store.signed_in_at(session(1)).await.unwrap().unwrap();
     store
-        .member_letter(account(1), user(1))
+        .team_letter(account(1), user(1))
         .await
         .unwrap()
         .unwrap();
@@ -208,6 +211,9 @@ async fn ask_everything(bench: &Bench, round: u8) {
     for what in Prunable::ALL {
         store.prune(what, at(-100_000_000), 100).await.unwrap();
     }
+    store.unproven(at(-100_000_000), 100).await.unwrap();
+    let held = store.held_sessions(user(1), None, 100).await.unwrap();
+    assert_eq!(held.0.len(), 1);
     store.customer(account(1)).await.unwrap().unwrap();
     let successor = NewRefreshToken {
         id: token(100 + round),
@@ -265,7 +271,12 @@ async fn take_events(bench: &Bench, round: u8) {
 #[tokio::test]
 async fn no_hot_question_reads_a_whole_table() {
     let mut bench = bench("plans").await;
-    sqlx::raw_sql(CROWD).execute(&bench.sql).await.unwrap();
+    let size = std::env::var("TOLLGATE_CROWD").map_or(CROWD_SIZE, |size| size.parse().unwrap());
+    let crowd = CROWD.replace("CROWD_SIZE", &size.to_string());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(crowd))
+        .execute(&bench.sql)
+        .await
+        .unwrap();
     bench.sign_up(1).await;
     bench
         .store

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use tollgate_primitives::{AccountId, Timestamp, UserId};
+use serde_json::{Map, Value};
+use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
 
 use super::StoreError;
 
@@ -16,11 +17,37 @@ pub struct LeftAccount {
     pub has_other_owner: bool,
 }
 
+/// Where a session stands among those of its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPosition {
+    pub last_active: Timestamp,
+    pub id: SessionId,
+}
+
 #[async_trait]
 pub trait Erasure: Debug + Send + Sync {
-    /// Everything held about a person, no secret and no hash among it; `None` when there is none such.
-    /// What was said under an address that was not proven is not among it: it may be somebody else's.
-    async fn held_about(&self, user: UserId) -> Result<Option<serde_json::Value>, StoreError>;
+    /// Everything held about a person but their sessions, no secret and no hash among it; `None` when
+    /// there is none such. What was said under an address that was not proven is not among it: it may be
+    /// somebody else's.
+    async fn held_about(&self, user: UserId) -> Result<Option<Map<String, Value>>, StoreError>;
+
+    /// At most `limit` of the person's sessions, those that were not used for longest first, and where
+    /// the next begin; `None` after the last. One that is used meanwhile moves to the end.
+    async fn held_sessions(
+        &self,
+        user: UserId,
+        after: Option<SessionPosition>,
+        limit: u16,
+    ) -> Result<(Vec<Value>, Option<SessionPosition>), StoreError>;
+
+    /// At most `limit` of those who signed up before that moment and have not proven their address, the
+    /// oldest first. Not whoever shares an account with others, nor who has, or had, a customer at the
+    /// provider or has access for free; neither the test cohort, nor the operators.
+    async fn unproven(
+        &self,
+        signed_up_before: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<UserId>, StoreError>;
 }
 
 #[async_trait]
@@ -29,13 +56,17 @@ pub trait ErasureWrites {
     /// once the second sees that the first has.
     async fn lock_accounts_of(&mut self, user: UserId) -> Result<Vec<LeftAccount>, StoreError>;
 
-    /// Takes everybody and everything out of a locked account but ids; answers how many sessions ended.
-    /// A repeat changes nothing.
+    /// Holds a person who has not proven their address, so that they cannot meanwhile; false when they
+    /// have, or are gone.
+    async fn lock_unproven(&mut self, user: UserId) -> Result<bool, StoreError>;
+
+    /// Takes everybody and everything out of a locked account but ids; answers how many sessions ended,
+    /// `None` when that was done before.
     async fn empty_account(
         &mut self,
         account: AccountId,
         now: Timestamp,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<Option<u64>, StoreError>;
 
     /// Deletes a person with all that hangs on them; false when there is none such.
     async fn erase_user(&mut self, user: UserId, now: Timestamp) -> Result<bool, StoreError>;

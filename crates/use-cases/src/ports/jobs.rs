@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_billing::{PaymentFailure, SubscriptionId, TrialNotice};
+use tollgate_identity::Role;
 use tollgate_primitives::{
     AccountId, ChangeId, InviteId, JobKey, LeadId, Timestamp, TokenId, UserId,
 };
@@ -37,6 +38,21 @@ pub enum SecurityNotice {
     SessionStolen,
     /// A sign-in provider lets the person in from now on.
     ProviderLinked { provider: String },
+}
+
+/// What a person is told of their place in an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum TeamNotice {
+    /// It was handed over to them.
+    BecameOwner,
+    /// They handed it over.
+    HandedOver,
+    RoleChanged {
+        role: Role,
+    },
+    /// Somebody else put them out.
+    Removed,
 }
 
 /// Ids only: no secret and no address ever waits in the queue.
@@ -83,11 +99,11 @@ pub enum JobKind {
         invite: InviteId,
         code: TokenId,
     },
-    /// Tell whoever owned an account, or owns it now, that it was handed over.
-    MailOwnershipTransferred {
+    /// Tell somebody what became of their place in an account, unless it is another by then.
+    MailTeamNotice {
         account: AccountId,
         to: UserId,
-        is_new_owner: bool,
+        notice: TeamNotice,
     },
     /// Have the owners and admins of an account told of the end of its reverse trial.
     AnnounceTrialEnd {
@@ -151,7 +167,7 @@ impl JobKind {
             Self::MailTrialEnding { .. } => "mail_trial_ending",
             Self::MailInvite { .. } => "mail_invite",
             Self::MailInviteExpiring { .. } => "mail_invite_expiring",
-            Self::MailOwnershipTransferred { .. } => "mail_ownership_transferred",
+            Self::MailTeamNotice { .. } => "mail_team_notice",
             Self::AnnounceTrialEnd { .. } => "announce_trial_end",
             Self::MailTrialNotice { .. } => "mail_trial_notice",
             Self::MailSalesLead { .. } => "mail_sales_lead",

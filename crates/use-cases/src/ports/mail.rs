@@ -8,7 +8,7 @@ use thiserror::Error;
 use tollgate_identity::Role;
 use tollgate_primitives::{EmailAddress, JobKey, Timestamp};
 
-use super::{SalesLead, SecurityNotice};
+use super::{SalesLead, SecurityNotice, TeamNotice};
 
 #[derive(Debug, Clone)]
 pub enum Mail {
@@ -52,11 +52,10 @@ pub enum Mail {
         expires_at: Timestamp,
         team_url: String,
     },
-    OwnershipTransferred {
+    TeamNotice {
         name: String,
         account_name: String,
-        /// Whether it is the new owner who reads this.
-        is_new_owner: bool,
+        notice: TeamNotice,
         team_url: String,
     },
     TrialEnding {

@@ -22,9 +22,9 @@ mod webhooks;
 
 pub use clock::Clock;
 pub use entropy::Entropy;
-pub use erasure::{Erasure, ErasureWrites, LeftAccount};
+pub use erasure::{Erasure, ErasureWrites, LeftAccount, SessionPosition};
 pub use invite_codes::{InviteCodeRecord, InviteCodeWrites, InviteCodes, NewInviteCode, Revoked};
-pub use jobs::{Job, JobKind, SecurityNotice};
+pub use jobs::{Job, JobKind, SecurityNotice, TeamNotice};
 pub use leads::{LeadSource, LeadWrites, Leads, SalesLead};
 pub use mail::{AfterTrial, Mail, MailError, Mailer};
 pub use operations::{
@@ -58,7 +58,7 @@ pub use store::{
 };
 pub use teams::{
     AccountInvite, ClaimedInvite, Invitation, InviteLetter, KnownToTeam, LockedTeam, NewCode,
-    NewInvite, TeamWrites, Teams,
+    NewInvite, TeamLetter, TeamWrites, Teams,
 };
 pub use tokens::{AccessClaims, AccessTokenInvalid, AccessTokens};
 pub use webhooks::{InvalidSignature, Notice, NoticeContent, NoticeId, Webhooks};

@@ -69,6 +69,16 @@ pub struct InviteLetter {
     pub inviter: Option<EmailAddress>,
 }
 
+/// Whom to write to about their place in an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamLetter {
+    pub account_name: String,
+    pub email: EmailAddress,
+    pub name: String,
+    /// `None` when they do not belong to it.
+    pub role: Option<Role>,
+}
+
 /// A code as it is kept: never the code itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCode {
@@ -139,13 +149,12 @@ pub trait Teams: Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// The account's name and the mailbox and name of a member; `None` for others, and for the test
-    /// cohort.
-    async fn member_letter(
+    /// `None` when either is gone, and for the test cohort.
+    async fn team_letter(
         &self,
         account: AccountId,
         user: UserId,
-    ) -> Result<Option<(String, EmailAddress, String)>, StoreError>;
+    ) -> Result<Option<TeamLetter>, StoreError>;
 
     /// When the person of a session that lives signed in.
     async fn signed_in_at(&self, session: SessionId) -> Result<Option<Timestamp>, StoreError>;

@@ -105,7 +105,15 @@ impl ErasureWrites for Open {
         unused()
     }
 
-    async fn empty_account(&mut self, _: AccountId, _: Timestamp) -> Result<u64, StoreError> {
+    async fn lock_unproven(&mut self, _: UserId) -> Result<bool, StoreError> {
+        unused()
+    }
+
+    async fn empty_account(
+        &mut self,
+        _: AccountId,
+        _: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
         unused()
     }
 

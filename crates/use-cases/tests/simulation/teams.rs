@@ -11,7 +11,7 @@ use tollgate_primitives::{
 use tollgate_use_cases::ports::{
     AccountInvite, AccountProfile, AuditEntry, ClaimedInvite, Invitation, InviteLetter, Job,
     KnownToTeam, LockedTeam, Member, NewCode, NewInvite, NewRefreshToken, NewSession, Page,
-    StoreError, TeamWrites, Teams,
+    StoreError, TeamLetter, TeamWrites, Teams,
 };
 
 use crate::{
@@ -54,11 +54,7 @@ impl Teams for Unused {
     ) -> Result<(), StoreError> {
         unused()
     }
-    async fn member_letter(
-        &self,
-        _: AccountId,
-        _: UserId,
-    ) -> Result<Option<(String, EmailAddress, String)>, StoreError> {
+    async fn team_letter(&self, _: AccountId, _: UserId) -> Result<Option<TeamLetter>, StoreError> {
         unused()
     }
     async fn signed_in_at(&self, _: SessionId) -> Result<Option<Timestamp>, StoreError> {

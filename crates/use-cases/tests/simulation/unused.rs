@@ -12,7 +12,8 @@ use tollgate_use_cases::ports::{
     EventStatus, EventSummary, InviteCodeRecord, InviteCodes, JobId, JobRecord, JobState, Leads,
     NoticeId, OnboardingFacts, OpenEvents, OpenReservation, Operations, OverduePage, Page,
     PasswordHash, Passwords, PasswordsError, Profiles, Prunable, Pruning, ReconcileJob,
-    Reconciliation, SalesLead, StoreError, Turn, TurnEnd, TurnStart, TurnTaken, Verdict,
+    Reconciliation, SalesLead, SessionPosition, StoreError, Turn, TurnEnd, TurnStart, TurnTaken,
+    Verdict,
 };
 use uuid::Uuid;
 
@@ -230,7 +231,23 @@ impl Leads for Unused {
 
 #[async_trait]
 impl Erasure for Unused {
-    async fn held_about(&self, _: UserId) -> Result<Option<serde_json::Value>, StoreError> {
+    async fn held_about(
+        &self,
+        _: UserId,
+    ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, StoreError> {
+        unused()
+    }
+
+    async fn held_sessions(
+        &self,
+        _: UserId,
+        _: Option<SessionPosition>,
+        _: u16,
+    ) -> Result<(Vec<serde_json::Value>, Option<SessionPosition>), StoreError> {
+        unused()
+    }
+
+    async fn unproven(&self, _: Timestamp, _: u16) -> Result<Vec<UserId>, StoreError> {
         unused()
     }
 }

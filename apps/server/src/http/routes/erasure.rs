@@ -1,9 +1,21 @@
 //! Everything held about the caller, and its end.
 
-use actix_web::{HttpResponse, delete, get, http::header, web};
+use std::{error::Error, fmt::Write as _, future::ready};
+
+use actix_web::{
+    HttpResponse, delete, get,
+    http::header::{self, ContentType},
+    web::{self, Bytes},
+};
+use futures_util::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tollgate_identity::Password;
-use tollgate_use_cases::{App, erase_user};
+use tollgate_primitives::UserId;
+use tollgate_use_cases::{
+    App, erase_user,
+    ports::{SessionPosition, StoreError},
+};
 use utoipa::ToSchema;
 
 use crate::http::{
@@ -11,6 +23,9 @@ use crate::http::{
     caller::SignedIn,
     error::{ApiError, ErrorBody},
 };
+
+/// Sessions in one piece of an export.
+const SESSIONS: u16 = 500;
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,12 +53,56 @@ pub(crate) async fn export(
 ) -> Result<HttpResponse, ApiError> {
     let held = app.erasure.held_about(caller.user).await?;
     let held = held.ok_or_else(ApiError::session_ended)?;
+    let as_file = "attachment; filename=\"export.json\"";
     Ok(HttpResponse::Ok()
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"export.json\"",
-        ))
-        .json(held))
+        .content_type(ContentType::json())
+        .insert_header((header::CONTENT_DISPOSITION, as_file))
+        .streaming(export_of(app, caller.user, held)))
+}
+
+/// The object, its list of sessions piece by piece: they are kept for as long as the person. What cannot
+/// be read to its end breaks off, so that nobody takes a part for the whole.
+fn export_of(
+    app: web::Data<App>,
+    user: UserId,
+    held: Map<String, Value>,
+) -> impl Stream<Item = Result<Bytes, StoreError>> {
+    let mut head = Value::Object(held).to_string();
+    head.pop();
+    head.push_str(",\"sessions\":[");
+    let sessions = stream::try_unfold(Next::Page(None), move |next| {
+        let app = app.clone();
+        async move {
+            let after = match next {
+                Next::Page(after) => after,
+                Next::Nothing => return Ok(None),
+            };
+            let page = app.erasure.held_sessions(user, after, SESSIONS).await;
+            let (page, rest) = page.inspect_err(
+                |error| tracing::error!(%user, error = error as &dyn Error, "an export broke off"),
+            )?;
+            let mut text = String::new();
+            for (nth, session) in page.iter().enumerate() {
+                let comma = if nth > 0 || after.is_some() { "," } else { "" };
+                // Writing to a string does not fail.
+                let _ = write!(text, "{comma}{session}");
+            }
+            let next = match rest {
+                Some(after) => Next::Page(Some(after)),
+                None => {
+                    text.push_str("]}");
+                    Next::Nothing
+                }
+            };
+            Ok(Some((Bytes::from(text), next)))
+        }
+    });
+    stream::once(ready(Ok(Bytes::from(head)))).chain(sessions)
+}
+
+enum Next {
+    Page(Option<SessionPosition>),
+    Nothing,
 }
 
 /// Erases the caller, and the accounts that are theirs alone with what those bought. There is no way back.

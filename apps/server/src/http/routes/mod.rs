@@ -116,6 +116,7 @@ pub(crate) fn operators(services: &mut ServiceConfig<'_>) {
         .service(complimentary::end)
         .service(suspension::suspend)
         .service(suspension::unsuspend)
+        .service(suspension::delete_account)
         .service(invite_codes::list)
         .service(invite_codes::create)
         .service(invite_codes::revoke)

@@ -1,4 +1,4 @@
-//! The operator closes an account to its members, and opens it again.
+//! The operator closes an account to its members, opens it again, or deletes it.
 
 use actix_web::{HttpResponse, delete, post, web};
 use serde::Deserialize;
@@ -84,6 +84,37 @@ pub(crate) async fn unsuspend(
 ) -> Result<HttpResponse, ApiError> {
     let (id, reason) = (account_id(&id)?, reason(&body.reason)?);
     unsuspend_account(&app, caller.user, id, reason).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Deletes an account and ends what it has bought, at once. There is no way back; its members stay.
+#[utoipa::path(
+    operation_id = "deleteAccount",
+    tag = "operator",
+    security(("access_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body = ReasonBody,
+    responses(
+        (status = 204, description = "Everything in it is gone but ids, also when it was before"),
+        (status = 400, description = "malformed_json · unknown_field", body = ErrorBody),
+        (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked", body = ErrorBody),
+        (status = 403, description = "super_admin_only", body = ErrorBody),
+        (status = 404, description = "account_not_found", body = ErrorBody),
+        (status = 413, description = "body_too_large", body = ErrorBody),
+        (status = 415, description = "unsupported_media_type", body = ErrorBody),
+        (status = 422, description = "validation_failed", body = ErrorBody),
+        (status = 503, description = "unavailable", body = ErrorBody),
+    )
+)]
+#[delete("/accounts/{id}")]
+pub(crate) async fn delete_account(
+    app: web::Data<App>,
+    Super(caller): Super,
+    id: web::Path<String>,
+    JsonBody(body): JsonBody<ReasonBody, DEFAULT_LIMIT>,
+) -> Result<HttpResponse, ApiError> {
+    let (id, reason) = (account_id(&id)?, reason(&body.reason)?);
+    tollgate_use_cases::delete_account(&app, caller.user, id, reason).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
