@@ -385,6 +385,17 @@ async fn whoever_adds_seats_keeps_the_price_they_bought_at() {
     let theirs = at_stripe(&world, &ada).await;
     assert_eq!(theirs["items"]["data"][0]["price"]["id"], old);
     assert_eq!(terms(&theirs), "2 of starter_month");
+    // Nor does the plan itself have to be sold any more, to whoever has it.
+    world
+        .execute("UPDATE plan_billing SET is_archived = true WHERE plan = 'starter'")
+        .await;
+    change(&world, &ada, &json!({ "plan": "starter", "seats": 3 }))
+        .await
+        .ok(200);
+    assert_eq!(terms(&at_stripe(&world, &ada).await), "3 of starter_month");
+    let yearly = json!({ "plan": "starter", "billing_interval": "annual" });
+    let refused = change(&world, &ada, &yearly).await;
+    assert_eq!(refused.refusal(), (400, "invalid_plan".to_owned()));
 }
 
 #[tokio::test]

@@ -287,22 +287,104 @@ impl Shop {
         let program = self.start_program();
         let name = format!("{flow:?}-{}-{is_carried_out}", call.replace('/', "-"));
         let customer = self.customer(&program, flow, &name).await;
-        let fault = json!([{
-            "kind": "hang", "method": "POST", "path_prefix": call, "times": 1,
-            "before_commit": !is_carried_out,
-        }]);
-        self.tell_sandbox(Method::POST, "faults", fault).await;
+        self.hang(Method::POST, call, is_carried_out).await;
         let kill = program.killer();
         let struck = async {
-            let mut polls = tokio::time::interval(Duration::from_millis(2));
-            while self.tell_sandbox(Method::GET, "faults", Value::Null).await != json!([]) {
-                polls.tick().await;
-            }
+            self.is_struck().await;
             kill();
         };
         let (answer, ()) = tokio::join!(self.ask(&program, flow, &customer), struck);
         assert_eq!(answer, None, "{place}");
         self.goes_on(flow, &customer, &place).await;
+    }
+
+    /// Stripe hears the next such call, or carries it out, and does not answer.
+    async fn hang(&self, method: Method, call: &str, is_carried_out: bool) {
+        let fault = json!([{
+            "kind": "hang", "method": method.as_str(), "path_prefix": call, "times": 1,
+            "before_commit": !is_carried_out,
+        }]);
+        self.tell_sandbox(Method::POST, "faults", fault).await;
+    }
+
+    async fn is_struck(&self) {
+        let mut polls = tokio::time::interval(Duration::from_millis(2));
+        while self.tell_sandbox(Method::GET, "faults", Value::Null).await != json!([]) {
+            polls.tick().await;
+        }
+    }
+
+    /// What was bought is paid in the browser, and nobody here has heard of it.
+    async fn pays_unheard(&self, begun: &Value) {
+        let payment = begun["payment_id"].as_str().unwrap();
+        let url = format!(
+            "{}/v1/payment_intents/{payment}/confirm",
+            self.sandbox.url()
+        );
+        let request = self.http.post(url).bearer_auth("pk_test_0123456789abcdef");
+        let request = request.form(&[
+            ("client_secret", begun["client_secret"].as_str().unwrap()),
+            ("payment_method_data[type]", "card"),
+            ("payment_method_data[card][number]", "4242424242424242"),
+        ]);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
+    }
+
+    /// Erases the customer, and kills the worker that ends what they bought while it waits for the
+    /// answer to a call; another worker goes on.
+    async fn killed_while_ending(
+        &self,
+        flow: Flow,
+        method: Method,
+        call: &str,
+        is_carried_out: bool,
+    ) {
+        let place = format!("{flow:?}, {method} {call}, carried out: {is_carried_out}");
+        let program = self.start_program();
+        let name = format!("{flow:?}-{method}-{is_carried_out}");
+        let customer = self.customer(&program, flow, &name).await;
+        if flow == Flow::Embedded {
+            let (_, begun) = self.ask(&program, flow, &customer).await.unwrap();
+            self.pays_unheard(&begun).await;
+        }
+        self.hang(method, call, is_carried_out).await;
+        let erase = self.http.delete(program.url("/users/me"));
+        let erased = erase.bearer_auth(&customer.access).send().await.unwrap();
+        assert_eq!(erased.status().as_u16(), 204, "{place}");
+        let worker = Program::start_with_worker(&self.settings);
+        self.is_struck().await;
+        worker.killer()();
+        let _another = Program::start_with_worker(&self.settings);
+        self.has_ended().await;
+        let at_stripe = self.at_stripe(&customer).await;
+        let statuses = &at_stripe["subscriptions"];
+        assert_eq!(
+            statuses.as_array().unwrap().len(),
+            1,
+            "{place}: {at_stripe}"
+        );
+        assert_eq!(statuses[0]["status"], "canceled", "{place}");
+    }
+
+    /// Waits for the jobs that end what was bought. One that its worker died with is taken over within
+    /// half a minute.
+    async fn has_ended(&self) {
+        let waiting = "SELECT count(*) FROM graphile_worker._private_jobs j
+                       JOIN graphile_worker._private_tasks t ON t.id = j.task_id
+                       WHERE t.identifier = 'end_subscription'";
+        let mut polls = tokio::time::interval(Duration::from_millis(100));
+        let done = async {
+            loop {
+                let jobs = sqlx::query_scalar(waiting).fetch_one(self.database.pool());
+                let jobs: i64 = jobs.await.unwrap();
+                if jobs == 0 {
+                    return;
+                }
+                polls.tick().await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(60), done).await;
+        assert!(in_time.is_ok(), "the job was not taken over");
     }
 
     async fn survives_every_kill(&self, flow: Flow) {
@@ -344,4 +426,28 @@ async fn f02_a_killed_cancellation_is_made_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f02_what_was_killed_while_it_was_kept_goes_on() {
     Shop::open().await.survives_every_kill(Flow::Keep).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f02_f04_what_was_killed_while_it_was_ended_ends_once() {
+    let shop = Shop::open().await;
+    for is_carried_out in [false, true] {
+        let call = "/v1/subscriptions/";
+        shop.killed_while_ending(Flow::Cancel, Method::DELETE, call, is_carried_out)
+            .await;
+        assert_eq!(shop.list("refunds?limit=100").await, Vec::<Value>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f02_f04_t90_what_was_killed_while_it_was_given_back_is_given_back_once() {
+    let shop = Shop::open().await;
+    for (is_carried_out, given_back) in [(false, 1), (true, 2)] {
+        let call = "/v1/refunds";
+        shop.killed_while_ending(Flow::Embedded, Method::POST, call, is_carried_out)
+            .await;
+        let refunds = shop.list("refunds?limit=100").await;
+        let amounts: Vec<_> = refunds.iter().map(|refund| &refund["amount"]).collect();
+        assert_eq!(amounts, vec![4900; given_back]);
+    }
 }

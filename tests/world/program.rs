@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-/// A running `tollgate api`; killed when it is dropped.
+/// A running `tollgate`; killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Arc<Mutex<Child>>,
@@ -34,9 +34,18 @@ pub(crate) fn run(arguments: &[&str], settings: &[(&str, String)]) -> Output {
 }
 
 impl Program {
-    /// Returns when it has said that it started.
+    /// One that answers requests and runs no job. Returns when it has said that it started.
     pub(crate) fn start(settings: &[(&str, String)]) -> Self {
-        let mut command = command(&["api"], settings);
+        Self::start_as("api", settings)
+    }
+
+    /// One that does both.
+    pub(crate) fn start_with_worker(settings: &[(&str, String)]) -> Self {
+        Self::start_as("serve", settings)
+    }
+
+    fn start_as(role: &str, settings: &[(&str, String)]) -> Self {
+        let mut command = command(&[role], settings);
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -33,7 +33,7 @@ pub struct Wish {
 /// What the catalog says of a wish.
 #[derive(Debug, Clone, Copy)]
 pub struct Catalog<'a> {
-    /// Of the plan that is wished for; `None` for an unknown plan.
+    /// Of the plan that is wished for; `None` for one that is unknown, or not sold any more.
     pub offer: Option<&'a Offer>,
     /// Where each plan stands: the greater, the higher.
     pub tiers: &'a [(PlanKey, i32)],
@@ -107,10 +107,14 @@ pub fn decide<'a>(
     buyer: &Buyer<'a>,
     now: Timestamp,
 ) -> Result<(&'a Bought, Terms), ChangeRefused> {
-    let offer = catalog.offer.ok_or(PurchaseRefused::InvalidPlan)?;
-    // The free plan is not sold either, but wishing for it is wishing to go down.
-    if !offer.self_serve && !wish.plan.is_free() {
-        return Err(PurchaseRefused::TierNotYetAvailable.into());
+    match catalog.offer {
+        None if keeps_its_price(wish, buyer.standing) => {}
+        None => return Err(PurchaseRefused::InvalidPlan.into()),
+        // The free plan is not sold either, but wishing for it is wishing to go down.
+        Some(offer) if !offer.self_serve && !wish.plan.is_free() => {
+            return Err(PurchaseRefused::TierNotYetAvailable.into());
+        }
+        Some(_) => {}
     }
     ready(provider)?;
     if buyer.is_test_cohort {
@@ -120,7 +124,7 @@ pub fn decide<'a>(
     let seats = wish.seats.unwrap_or(bought.seats);
     let interval = wish.interval.unwrap_or(bought.interval);
     is_up(bought, &wish.plan, (seats, interval), catalog.tiers)?;
-    let price = price(bought, offer, &wish.plan, interval)?;
+    let price = price(bought, catalog.offer, &wish.plan, interval)?;
     if seats < buyer.members {
         let members = buyer.members;
         return Err(PurchaseRefused::SeatsBelowMembers { members }.into());
@@ -221,10 +225,24 @@ fn is_up(
     }
 }
 
+/// Whether the plan that is bought is wished for at the interval that it is paid at: seats alone are to
+/// change, and the catalog need not sell it any more.
+fn keeps_its_price(wish: &Wish, standing: &Standing) -> bool {
+    let subscription = standing.subscription.as_ref();
+    subscription
+        .and_then(Subscription::bought)
+        .is_some_and(|bought| {
+            bought.plan == wish.plan
+                && wish
+                    .interval
+                    .is_none_or(|interval| interval == bought.interval)
+        })
+}
+
 /// Whoever only adds seats keeps the price they bought at, also when it is not sold any more.
 fn price(
     bought: &Bought,
-    offer: &Offer,
+    offer: Option<&Offer>,
     plan: &PlanKey,
     interval: Interval,
 ) -> Result<PriceId, PurchaseRefused> {
@@ -232,7 +250,7 @@ fn price(
         return Ok(bought.price.clone());
     }
     offer
-        .price(interval)
+        .and_then(|offer| offer.price(interval))
         .cloned()
         .ok_or(PurchaseRefused::BillingNotConfigured)
 }

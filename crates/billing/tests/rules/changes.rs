@@ -129,6 +129,7 @@ fn faults_of_the_operator() -> Vec<Fault> {
     vec![
         (1, as_purchase(PurchaseRefused::InvalidPlan), |case| {
             case.offer = None;
+            case.wish.plan = plan("unknown");
         }),
         (
             2,
@@ -403,4 +404,25 @@ fn a_decision_names_what_the_account_bought() {
             .as_ref()
             .and_then(Subscription::bought)
     );
+}
+
+#[test]
+fn whoever_has_a_plan_that_is_not_sold_any_more_adds_seats_at_its_price_and_nothing_else() {
+    let unsold = |key, seats, interval| Case {
+        offer: None,
+        ..Case::wishing(key, seats, interval)
+    };
+    let terms = unsold("pro", 4, Interval::Monthly).decide().unwrap();
+    assert_eq!((terms.seats, terms.price), (4, PriceId::new("price_pro")));
+    let invalid = || Err(ChangeRefused::AsPurchase(PurchaseRefused::InvalidPlan));
+    assert_eq!(unsold("pro", 4, Interval::Annual).decide(), invalid());
+    assert_eq!(unsold("team", 4, Interval::Monthly).decide(), invalid());
+    let fewer = unsold("pro", 2, Interval::Monthly).decide();
+    assert_eq!(fewer, Err(ChangeRefused::DowngradeNotSelfServe));
+    let owing = Case {
+        standing: standing("past_due"),
+        ..unsold("pro", 4, Interval::Monthly)
+    };
+    let fix = Err(ChangeRefused::AsPurchase(PurchaseRefused::FixPaymentFirst));
+    assert_eq!(owing.decide(), fix);
 }
