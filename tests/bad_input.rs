@@ -82,6 +82,11 @@ fn bodies() -> Vec<(&'static str, Value)> {
             "/api/v1/auth/{provider}/callback",
             json!({ "code": "none", "state": "none", "flow_token": "none" }),
         ),
+        ("/api/v1/auth/identities", json!({ "provider": "google" })),
+        (
+            "/api/v1/auth/identities/complete",
+            json!({ "provider": "google", "code": "none", "state": "none", "flow_token": "none" }),
+        ),
         (
             "/api/v1/sales-leads",
             json!({ "email": "eve@example.com", "name": "Eve", "company": "Evil", "source": "pricing_page" }),

@@ -52,6 +52,12 @@ fn body_of(route: &Route, named: &Named) -> Option<Value> {
         "/api/v1/auth/{provider}/callback" => {
             Some(json!({ "code": "none", "state": "none", "flow_token": "none" }))
         }
+        "/api/v1/auth/identities" if route.method == "POST" => {
+            Some(json!({ "provider": "google" }))
+        }
+        "/api/v1/auth/identities/complete" => Some(json!({
+            "provider": "google", "code": "none", "state": "none", "flow_token": "none",
+        })),
         "/api/v1/sales-leads" => Some(json!({
             "email": "eve@example.com", "name": "Eve", "company": "Evil", "source": "pricing_page",
         })),
@@ -159,9 +165,10 @@ pub(crate) fn every_route() -> impl Iterator<Item = &'static Route> {
 fn passing(route: &Route) -> &'static str {
     match route.path {
         "/api/v1/auth/password/reset" | "/api/v1/auth/email/verify" => "token_invalid_or_expired",
-        "/api/v1/auth/{provider}/authorize" | "/api/v1/auth/{provider}/callback" => {
-            "provider_not_configured"
-        }
+        "/api/v1/auth/{provider}/authorize"
+        | "/api/v1/auth/{provider}/callback"
+        | "/api/v1/auth/identities/complete" => "provider_not_configured",
+        "/api/v1/auth/identities" if route.method == "POST" => "provider_not_configured",
         "/api/v1/auth/identities/{id}"
         | "/api/v1/auth/sessions/{id}"
         | "/api/v1/subscriptions/complete/{id}"

@@ -22,6 +22,7 @@ mod m20261128_000022_sales_leads;
 mod m20261128_000023_erasure;
 mod m20261128_000024_invites_over;
 mod m20261128_000025_unproven;
+mod m20261128_000026_linking;
 
 use graphile_worker::WorkerUtils;
 use sea_orm_migration::{
@@ -118,6 +119,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261128_000023_erasure.rs"),
         include_str!("m20261128_000024_invites_over.rs"),
         include_str!("m20261128_000025_unproven.rs"),
+        include_str!("m20261128_000026_linking.rs"),
     ];
     let mut digest = hex::encode(Sha256::digest(sources.concat()));
     digest.truncate(16);
@@ -150,6 +152,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000023_erasure::Migration),
             Box::new(m20261128_000024_invites_over::Migration),
             Box::new(m20261128_000025_unproven::Migration),
+            Box::new(m20261128_000026_linking::Migration),
         ]
     }
 }

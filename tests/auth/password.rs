@@ -341,8 +341,16 @@ async fn t14_mailed_links_lead_where_the_configuration_says_whatever_the_request
         answer.ok(200);
         world.drain().await;
     }
+    // A request line may name a host as well.
+    let node = world.address(0);
+    let body = json!({ "email": ada.email }).to_string();
+    let absolute = "http://evil.test/api/v1/auth/password/forgot";
+    let request = raw_post(node, absolute, &[("x-original-url", absolute)], &body);
+    let replies = burst(vec![(node, request)]).await.unwrap();
+    assert_eq!(replies[0].status, 200, "{replies:?}");
+    world.drain().await;
     let mails = world.mailbox.messages_to(&ada.email);
-    assert_eq!(mails.len(), 7);
+    assert_eq!(mails.len(), 8);
     for mail in mails {
         assert!(!format!("{}{}", mail.text, mail.html).contains("evil"));
         assert!(mail.text.contains("http://app.test/"));

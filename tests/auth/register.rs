@@ -464,6 +464,85 @@ async fn t53_thirty_spellings_of_one_person_are_one_trial_and_ten_neighbours_hav
 
 /// What is not ASCII is no address here, so it has no second form.
 #[tokio::test]
+async fn t54_a_throwaway_address_is_told_apart_waits_for_its_like_and_is_let_in() {
+    let list = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(list.path(), "# minutes\ngone.example\n").unwrap();
+    let world = Setup::default()
+        .set("THROWAWAY_DOMAINS_FILE", list.path().to_str().unwrap())
+        .set("RATE_LIMITS", "strict")
+        .set("TRUSTED_PROXIES", "127.0.0.0/8")
+        .start()
+        .await;
+    let sign_up = async |nth: u8, domain: &str| {
+        let mut body = registration(&format!("P{nth}"));
+        body["email"] = json!(format!("p{nth}@{domain}"));
+        let call = world.post("/auth/register");
+        let call = call.header("x-forwarded-for", &format!("203.0.113.{nth}"));
+        call.json(&body).send().await
+    };
+    for nth in 0..5 {
+        sign_up(
+            nth,
+            ["gone.example", "x.gone.example"][usize::from(nth % 2)],
+        )
+        .await
+        .ok(201);
+    }
+    let sixth = sign_up(5, "gone.example").await;
+    assert_eq!(sixth.refusal(), (429, "rate_limited".to_owned()));
+    assert_eq!(sixth.header("retry-after"), Some("720"));
+    for nth in 6..12 {
+        sign_up(nth, "kept.example").await.ok(201);
+    }
+    let told = "SELECT count(*) FROM audit_log WHERE action = 'registered'
+                AND detail ->> 'throwaway_domain' = 'gone.example'";
+    assert_eq!(world.count(told).await, 5);
+    let others = "SELECT count(*) FROM audit_log WHERE action = 'registered'
+                  AND detail ->> 'throwaway_domain' IS NULL";
+    assert_eq!(world.count(others).await, 6);
+}
+
+#[tokio::test]
+async fn t08_a_password_that_has_leaked_is_refused_wherever_one_is_set() {
+    // What is neither short nor easy to guess: "kettle orbit mango 77".
+    let list = tempfile::NamedTempFile::new().unwrap();
+    let digest = "A9499D29984ABACC2BFEDCE2E45CE47D85F5A829:4\r\n";
+    std::fs::write(list.path(), digest).unwrap();
+    let world = Setup::default()
+        .set("LEAKED_PASSWORDS_FILE", list.path().to_str().unwrap())
+        .start()
+        .await;
+    let leaked = "kettle orbit mango 77";
+    let mut body = registration("Ada");
+    body["password"] = json!(leaked);
+    let answer = world.post("/auth/register").json(&body).send().await;
+    insta::assert_snapshot!(answer, @r#"
+    422
+    {
+      "detail": {
+        "error": "validation_failed",
+        "fields": [
+          {
+            "code": "leaked",
+            "field": "password",
+            "message": "this password has leaked from somewhere; use another one"
+          }
+        ],
+        "message": "Correct the fields that are named and send the request again."
+      }
+    }
+    "#);
+    let ada = world.person("Ada").await;
+    let change = json!({ "current_password": PASSWORD, "new_password": leaked });
+    let call = world.post("/auth/password/change").by(&ada);
+    let refused = call.json(&change).send().await;
+    assert_eq!(refused.refusal(), (422, "validation_failed".to_owned()));
+    // A file that is gone shuts nobody out who is not on it.
+    drop(list);
+    world.person("Bob").await;
+}
+
+#[tokio::test]
 async fn t52_fifty_spellings_of_one_address_at_once_make_one_person() {
     const ADDRESS: &str = "zoe.lovelace@example.com";
     let world = Setup::default().two_nodes().start().await;

@@ -31,7 +31,7 @@ use tollgate_use_cases::{App, ports::Clock, sync_plans};
 
 pub(crate) use answer::{Answer, redacted};
 use browser::Issuers;
-pub(crate) use browser::{TENANT, googles, microsofts};
+pub(crate) use browser::{Begun, TENANT, googles, microsofts};
 pub(crate) use call::Call;
 pub(crate) use events::taken;
 pub(crate) use people::{PASSWORD, Person, monthly, registration};

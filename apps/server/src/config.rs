@@ -11,6 +11,7 @@ use std::{
     collections::BTreeSet,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
     thread,
     time::Duration,
 };
@@ -134,6 +135,8 @@ pub struct Passwords {
     pub pepper: SecretString,
     pub bcrypt_cost: u32,
     pub workers: usize,
+    /// Digests of passwords that have leaked; none is known when `None`.
+    pub leaked: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -148,6 +151,8 @@ pub struct Reconciliation {
 #[derive(Debug)]
 pub struct Limits {
     pub rate_limits: RateLimits,
+    /// Domains that give a mailbox to anybody for minutes; none is known when `None`.
+    pub throwaway_domains: Option<PathBuf>,
     pub trusted_proxies: TrustedProxies,
 }
 
@@ -513,7 +518,9 @@ fn read_passwords(reader: &mut Reader<'_>, is_production: bool) -> Option<Passwo
         &cores.to_string(),
         number(1..=256, "must be a whole number from 1 to 256"),
     );
+    let leaked = reader.optional("LEAKED_PASSWORDS_FILE", |path| Ok(PathBuf::from(path)));
     Some(Passwords {
+        leaked: leaked?,
         pepper: pepper?,
         bcrypt_cost: bcrypt_cost?,
         workers: workers?,
@@ -546,8 +553,11 @@ fn read_limits(reader: &mut Reader<'_>, is_production: bool) -> Option<Limits> {
         let networks = networks.collect::<Result<_, _>>().map(TrustedProxies);
         networks.map_err(|_| "must be networks like 10.0.0.0/8, with commas between")
     });
+    let throwaway_domains =
+        reader.optional("THROWAWAY_DOMAINS_FILE", |path| Ok(PathBuf::from(path)));
     Some(Limits {
         rate_limits: rate_limits?,
+        throwaway_domains: throwaway_domains?,
         trusted_proxies: trusted_proxies?.unwrap_or_default(),
     })
 }

@@ -6,6 +6,7 @@ pub mod config;
 #[cfg(feature = "dev")]
 mod dev;
 pub mod http;
+mod leaked_passwords;
 mod logging;
 mod no_payments;
 pub mod node;

@@ -14,6 +14,7 @@ use tollgate_use_cases::App;
 use crate::{
     config::Config,
     http::{self, Listening, PublicConfig, Underway},
+    leaked_passwords::LeakedPasswords,
     ops::{self, Health},
     wiring,
     worker::{Worker, WorkerOptions},
@@ -76,7 +77,7 @@ impl Node {
             concurrency: config.worker_concurrency,
             reconciles: config.stripe.is_some() && config.reconciliation.is_enabled,
         };
-        let api_options = options_of_api(&config);
+        let api_options = options_of_api(&config)?;
         refuse_if_behind(&database_url).await?;
         let store = wiring::connect(&config.database).await?;
         let health = Arc::new(Health::new(store.clone()));
@@ -140,16 +141,19 @@ impl Node {
     }
 }
 
-fn options_of_api(config: &Config) -> http::Options {
+fn options_of_api(config: &Config) -> anyhow::Result<http::Options> {
     let stripe = config.stripe.as_ref();
-    http::Options {
+    let leaked = config.passwords.leaked.as_deref();
+    let leaked = leaked.map(LeakedPasswords::open).transpose();
+    Ok(http::Options {
+        leaked_passwords: leaked.context("LEAKED_PASSWORDS_FILE")?.map(Arc::new),
         bind: config.bind,
         workers: thread::available_parallelism().map_or(1, NonZeroUsize::get),
         public: PublicConfig {
             stripe_publishable_key: stripe.and_then(|stripe| stripe.publishable_key.clone()),
         },
         trusted_proxies: config.limits.trusted_proxies.clone(),
-    }
+    })
 }
 
 fn listen(app: Arc<App>, options: http::Options) -> anyhow::Result<Bound> {

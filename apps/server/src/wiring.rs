@@ -1,9 +1,10 @@
 //! Puts the adapters behind the ports, as configured. The only place that names both.
 
-use std::sync::Arc;
+use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use tollgate_billing::purchase::Provider;
+use tollgate_identity::ThrowawayDomains;
 use tollgate_mail_smtp::SmtpMailer;
 use tollgate_payments_stripe::StripePayments;
 use tollgate_sign_in_oidc::{
@@ -98,6 +99,7 @@ pub(crate) fn apps(config: Config, shell: Shell, store: PostgresStore) -> anyhow
             provider,
             reconcile_calls_per_minute: config.reconciliation.calls_per_minute,
             frontend_url: config.frontend_url,
+            throwaway_domains: Arc::new(throwaway_domains(config.limits.throwaway_domains)?),
             onboarding_tools: config.onboarding_tools,
             sales_lead_recipient,
         },
@@ -159,6 +161,15 @@ fn passwords(passwords: Passwords) -> anyhow::Result<BcryptPasswords> {
         queue: passwords.workers.saturating_mul(QUEUE_PER_HASH_WORKER),
     };
     BcryptPasswords::new(&settings).context("PASSWORD_PEPPER")
+}
+
+fn throwaway_domains(path: Option<PathBuf>) -> anyhow::Result<ThrowawayDomains> {
+    const KEY: &str = "THROWAWAY_DOMAINS_FILE";
+    let Some(path) = path else {
+        return Ok(ThrowawayDomains::default());
+    };
+    let text = fs::read_to_string(path).context(KEY)?;
+    ThrowawayDomains::parse(&text).context(KEY)
 }
 
 fn providers(sign_in: SignIn) -> anyhow::Result<OidcProviders> {

@@ -16,6 +16,7 @@ pub mod provider;
 pub mod provider_sign_in;
 mod role;
 pub mod session;
+mod throwaway;
 mod time_zone;
 pub mod verification;
 
@@ -27,4 +28,5 @@ pub use one_time::Purpose;
 pub use own_path::{NotOwnPath, OwnPath};
 pub use password::{NewPassword, Password, PasswordWeakness};
 pub use role::{Role, RoleInvalid};
+pub use throwaway::{ThrowawayDomains, ThrowawayDomainsInvalid};
 pub use time_zone::{TimeZone, TimeZoneInvalid};

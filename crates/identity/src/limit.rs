@@ -19,6 +19,9 @@ const DAY: Duration = Duration::from_hours(24);
 /// Sign-ups from one network.
 pub const REGISTER: Limit = Limit::of("register", 3, MINUTE);
 
+/// Sign-ups with addresses of one domain whose mailboxes are given to anybody for minutes.
+pub const REGISTER_THROWAWAY: Limit = Limit::of("register_throwaway", 5, HOUR);
+
 /// Sign-ins from one network.
 pub const SIGN_IN: Limit = Limit::of("sign_in", 10, MINUTE);
 

@@ -95,6 +95,9 @@ pub enum PasswordWeakness {
     TooCommon,
     #[error("this is easy to guess from your name, e-mail address or company")]
     ContainsPersonal,
+    /// Whether it did is not decided here: the list is too long to be looked at without I/O.
+    #[error("this password has leaked from somewhere; use another one")]
+    Leaked,
 }
 
 impl PasswordWeakness {
@@ -107,6 +110,7 @@ impl PasswordWeakness {
             Self::ContainsNul => "contains_nul",
             Self::TooCommon => "too_common",
             Self::ContainsPersonal => "contains_personal",
+            Self::Leaked => "leaked",
         }
     }
 }

@@ -75,6 +75,56 @@ pub fn decide(arrival: &Arrival) -> Result<SignIn, ProviderSignInRefused> {
     }
 }
 
+/// Somebody who is signed in and wants one more way to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linker {
+    pub user: UserId,
+    pub is_verified: bool,
+    /// When the session that asks began; `None` when it has ended.
+    pub signed_in_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LinkRefused {
+    /// Who has not proven the address could leave a way in behind for the day that its owner does.
+    #[error("the address was not proven")]
+    Unverified,
+    #[error("the person signed in too long ago")]
+    Stale,
+    #[error("the session has ended")]
+    SessionEnded,
+    #[error("the identity is another person's")]
+    AnotherPersons,
+}
+
+/// Whether somebody may go to a provider to bring a way in back.
+pub fn may_begin_link(linker: &Linker, now: Timestamp) -> Result<(), LinkRefused> {
+    let signed_in_at = linker.signed_in_at.ok_or(LinkRefused::SessionEnded)?;
+    if !linker.is_verified {
+        return Err(LinkRefused::Unverified);
+    }
+    if now >= signed_in_at.saturating_add(session::FRESH) {
+        return Err(LinkRefused::Stale);
+    }
+    Ok(())
+}
+
+/// Whether what they brought is to become theirs; false when it is already. `known` is whose it is now.
+/// The address that came with it decides nothing.
+pub fn may_link(linker: &Linker, known: Option<UserId>) -> Result<bool, LinkRefused> {
+    if linker.signed_in_at.is_none() {
+        return Err(LinkRefused::SessionEnded);
+    }
+    if !linker.is_verified {
+        return Err(LinkRefused::Unverified);
+    }
+    match known {
+        None => Ok(true),
+        Some(known) if known == linker.user => Ok(false),
+        Some(_) => Err(LinkRefused::AnotherPersons),
+    }
+}
+
 /// How a person can sign in, and when they did so last.
 #[derive(Debug, Clone, Copy)]
 pub struct WaysIn<'a> {
@@ -138,6 +188,43 @@ mod tests {
         assert_eq!(ask(true, &[one], Some(at(701))), Ok(()));
         assert_eq!(ask(true, &[one], Some(at(700))), Err(UnlinkRefused::Stale));
         assert_eq!(ask(true, &[one], None), Err(UnlinkRefused::Stale));
+    }
+
+    #[test]
+    fn t41_only_who_is_signed_in_and_known_by_their_address_gets_one_more_way_in() {
+        let at = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+        let [ada, eve] = people();
+        for is_verified in [false, true] {
+            for signed_in_at in [None, Some(at(700)), Some(at(701))] {
+                let linker = Linker {
+                    user: ada,
+                    is_verified,
+                    signed_in_at,
+                };
+                let begins = may_begin_link(&linker, at(1_000));
+                let links = [None, Some(ada), Some(eve)].map(|known| may_link(&linker, known));
+                let Some(signed_in_at) = signed_in_at else {
+                    assert_eq!(begins, Err(LinkRefused::SessionEnded));
+                    assert_eq!(links, [Err(LinkRefused::SessionEnded); 3]);
+                    continue;
+                };
+                if !is_verified {
+                    assert_eq!(begins, Err(LinkRefused::Unverified));
+                    assert_eq!(links, [Err(LinkRefused::Unverified); 3]);
+                    continue;
+                }
+                let is_fresh = signed_in_at == at(701);
+                let expected = if is_fresh {
+                    Ok(())
+                } else {
+                    Err(LinkRefused::Stale)
+                };
+                assert_eq!(begins, expected);
+                // Being at the provider may take longer than that.
+                let another = Err(LinkRefused::AnotherPersons);
+                assert_eq!(links, [Ok(true), Ok(false), another]);
+            }
+        }
     }
 
     /// The two who may be met.

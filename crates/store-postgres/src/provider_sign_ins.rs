@@ -7,16 +7,20 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, QueryResult};
 use secrecy::ExposeSecret;
 use tollgate_identity::{
-    OwnPath, attestation::ProviderIdentity, provider::ProviderName, provider_sign_in::Holder,
+    OwnPath,
+    attestation::ProviderIdentity,
+    provider::ProviderName,
+    provider_sign_in::{Holder, Linker},
 };
-use tollgate_primitives::{AccountId, EmailAddress, IdentityId, Timestamp, UserId};
+use tollgate_primitives::{AccountId, EmailAddress, IdentityId, SessionId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    Entrance, Flow, FlowSecrets, IdentityRow, NewFlow, NewIdentity, ProviderArrivals,
+    Entrance, Flow, FlowSecrets, IdentityRow, Linking, NewFlow, NewIdentity, ProviderArrivals,
     ProviderSignIns, StoreError,
 };
 
 use crate::{
     columns::{Columns, Table, all, execute, one, statement},
+    members,
     store::PostgresStore,
     transaction::PostgresTransaction,
 };
@@ -34,11 +38,11 @@ impl ProviderSignIns for PostgresStore {
     async fn take_flow(
         &self,
         provider: &ProviderName,
-        state: &[u8; 32],
-        flow_token: &[u8; 32],
+        hashes: (&[u8; 32], &[u8; 32]),
+        linking: Option<Linking>,
         now: Timestamp,
     ) -> Result<Option<Flow>, StoreError> {
-        take_flow(self.database(), provider, (state, flow_token), now).await
+        take_flow(self.database(), provider, hashes, linking, now).await
     }
 
     async fn identities(&self, user: UserId) -> Result<Vec<IdentityRow>, StoreError> {
@@ -80,6 +84,14 @@ impl ProviderArrivals for PostgresTransaction {
         mark_verified(&self.0, user, now).await
     }
 
+    async fn lock_linker(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<Linker>, StoreError> {
+        lock_linker(&self.0, user, session).await
+    }
+
     async fn lock_ways_in(&mut self, user: UserId) -> Result<(bool, Vec<IdentityId>), StoreError> {
         lock_ways_in(&self.0, user).await
     }
@@ -102,8 +114,8 @@ const INSERT_FLOW: &str = "WITH over AS (\
          SELECT state_hash FROM oauth_flows WHERE expires_at < $10 \
          ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED)) \
      INSERT INTO oauth_flows (state_hash, flow_token_hash, provider, nonce, verifier, invite_hash, \
-       next, created_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+       next, created_at, expires_at, user_id, session_id) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $12)";
 
 async fn insert_flow(
     connection: &impl ConnectionTrait,
@@ -121,6 +133,8 @@ async fn insert_flow(
         now.as_datetime().into(),
         flow.expires_at.as_datetime().into(),
         now.saturating_sub(KEPT).as_datetime().into(),
+        flow.linking.map(|linking| linking.user.as_uuid()).into(),
+        flow.linking.map(|linking| linking.session.as_uuid()).into(),
     ];
     execute(
         connection,
@@ -134,12 +148,14 @@ async fn insert_flow(
 const TAKE_FLOW: &str = "UPDATE oauth_flows SET consumed_at = $4 \
      WHERE state_hash = $1 AND flow_token_hash = $2 AND provider = $3 \
        AND consumed_at IS NULL AND expires_at > $4 \
+       AND user_id IS NOT DISTINCT FROM $5 AND session_id IS NOT DISTINCT FROM $6 \
      RETURNING nonce, verifier, invite_hash, next";
 
 async fn take_flow(
     connection: &impl ConnectionTrait,
     provider: &ProviderName,
     (state, flow_token): (&[u8; 32], &[u8; 32]),
+    linking: Option<Linking>,
     now: Timestamp,
 ) -> Result<Option<Flow>, StoreError> {
     let values = [
@@ -147,6 +163,8 @@ async fn take_flow(
         flow_token.to_vec().into(),
         provider.as_str().into(),
         now.as_datetime().into(),
+        linking.map(|linking| linking.user.as_uuid()).into(),
+        linking.map(|linking| linking.session.as_uuid()).into(),
     ];
     let row = one(connection, "take the sign-in", statement(TAKE_FLOW, values)).await?;
     row.map(|row| flow_from_row(&row)).transpose()
@@ -310,6 +328,26 @@ async fn mark_verified(
     let mark = statement(MARK_VERIFIED, values);
     execute(connection, "mark the address as proven", mark).await?;
     Ok(())
+}
+
+const LOCK_LINKER: &str =
+    "SELECT email_verified_at IS NOT NULL FROM users WHERE id = $1 FOR NO KEY UPDATE";
+
+/// The session in a statement of its own, which sees what the lock waited for.
+async fn lock_linker(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+    session: SessionId,
+) -> Result<Option<Linker>, StoreError> {
+    let lock = statement(LOCK_LINKER, [user.as_uuid().into()]);
+    let Some(row) = one(connection, "lock who is signed in", lock).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Linker {
+        user,
+        is_verified: Columns::new(&row).take(USERS, "email_verified_at")?,
+        signed_in_at: members::signed_in_at(connection, session).await?,
+    }))
 }
 
 const LOCK_PASSWORD: &str =

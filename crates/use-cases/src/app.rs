@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tollgate_billing::{Policy, purchase::Provider};
-use tollgate_identity::{Admission, session};
+use tollgate_identity::{Admission, ThrowawayDomains, session};
 use tollgate_onboarding::Tools;
 use tollgate_primitives::{
     AccountId, EmailAddress, PlanKey, SessionId, Timestamp, TokenId, UserId,
@@ -60,6 +60,8 @@ pub struct Settings {
     pub reconcile_calls_per_minute: u32,
     /// Where people's browsers go, without a slash at the end.
     pub frontend_url: String,
+    /// Domains that give a mailbox to anybody for a few minutes.
+    pub throwaway_domains: Arc<ThrowawayDomains>,
     /// What the wizard offers as the tool that an account works in.
     pub onboarding_tools: Tools,
     /// Who is told of those who ask for an offer; nobody when `None`.

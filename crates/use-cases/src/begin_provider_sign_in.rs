@@ -7,7 +7,7 @@ use tollgate_identity::{OwnPath, limit, provider::ProviderName, provider_sign_in
 use crate::{
     App, Session, TooOften,
     keyed::{random_text, token_hash},
-    ports::{FlowSecrets, NewFlow, ProvidersError, StoreError},
+    ports::{FlowSecrets, Linking, NewFlow, ProvidersError, StoreError},
 };
 
 #[derive(Debug)]
@@ -42,12 +42,31 @@ pub async fn begin_provider_sign_in(
     app: &App,
     command: BeginProviderSignIn,
 ) -> Result<ProviderSignInBegun, BeginProviderSignInError> {
-    let provider = command.provider;
-    if !app.providers.names().contains(&provider) {
-        return Err(ProvidersError::NotConfigured.into());
-    }
-    app.try_from_network(limit::AUTHORIZE, &command.origin)
-        .await?;
+    let flow = Flowing {
+        provider: command.provider,
+        invite: command.account_invite_code,
+        next: command.next,
+        linking: None,
+    };
+    begin_flow(app, flow, &command.origin).await
+}
+
+/// Who goes where, and what for.
+pub(crate) struct Flowing {
+    pub(crate) provider: ProviderName,
+    pub(crate) invite: Option<SecretString>,
+    pub(crate) next: Option<OwnPath>,
+    pub(crate) linking: Option<Linking>,
+}
+
+pub(crate) async fn begin_flow(
+    app: &App,
+    flowing: Flowing,
+    origin: &Session,
+) -> Result<ProviderSignInBegun, BeginProviderSignInError> {
+    let provider = flowing.provider;
+    app.knows_provider(&provider)?;
+    app.try_from_network(limit::AUTHORIZE, origin).await?;
     let now = app.clock.now();
     let [state, flow_token, nonce, verifier] = [(); 4].map(|()| random_text(&app.entropy.secret()));
     let secrets = FlowSecrets { nonce, verifier };
@@ -55,14 +74,15 @@ pub async fn begin_provider_sign_in(
         .providers
         .authorize_url(&provider, &state, &secrets, now)
         .await?;
-    let invite = command.account_invite_code;
+    let invite = flowing.invite;
     let flow = NewFlow {
         state: token_hash(state.expose_secret()),
         flow_token: token_hash(flow_token.expose_secret()),
         provider,
         secrets,
         invite: invite.map(|code| token_hash(code.expose_secret())),
-        next: command.next,
+        next: flowing.next,
+        linking: flowing.linking,
         expires_at: now.saturating_add(FLOW_LIFE),
     };
     app.store.insert_flow(&flow, now).await?;
@@ -71,4 +91,14 @@ pub async fn begin_provider_sign_in(
         state,
         flow_token,
     })
+}
+
+impl App {
+    pub(crate) fn knows_provider(&self, provider: &ProviderName) -> Result<(), ProvidersError> {
+        if self.providers.names().contains(provider) {
+            Ok(())
+        } else {
+            Err(ProvidersError::NotConfigured)
+        }
+    }
 }

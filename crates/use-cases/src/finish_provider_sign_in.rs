@@ -11,16 +11,17 @@ use tollgate_identity::{
     provider::ProviderName,
     provider_sign_in::{Arrival, ProviderSignInRefused, SignIn, decide},
 };
-use tollgate_primitives::{EmailAddress, IdentityId, JobKey, Timestamp, UserId};
+use tollgate_primitives::{EmailAddress, Timestamp, UserId};
 
 use crate::{
     AdmitError, App, JoinError, Registered, Session, Tokens, TooOften,
     admit::admit,
     join_account::find_for_anybody,
     keyed::token_hash,
+    link_provider::{insert_link, note_link},
     ports::{
-        AuditEntry, Flow, Invitation, Job, JobKind, NewIdentity, ProvidersError, Returned,
-        SecurityNotice, Sessions, StoreError, Transaction,
+        AuditEntry, Flow, Invitation, Linking, ProvidersError, Returned, Sessions, StoreError,
+        Transaction,
     },
     sign_in::home,
     sign_up::{Invited, Newcomer, sign_up, sign_up_invited},
@@ -101,23 +102,15 @@ pub async fn finish_provider_sign_in(
     command: FinishProviderSignIn,
 ) -> Result<ProviderSignedIn, Error> {
     let provider = command.provider;
-    if !app.providers.names().contains(&provider) {
-        return Err(ProvidersError::NotConfigured.into());
-    }
-    app.try_from_network(limit::SIGN_IN, &command.origin)
-        .await?;
+    let taken = Taken {
+        provider: &provider,
+        state: command.state.expose_secret(),
+        flow_token: command.flow_token.expose_secret(),
+        returned: &command.returned,
+        linking: None,
+    };
+    let (flow, attestation) = take(app, taken, &command.origin).await?;
     let now = app.clock.now();
-    let state = token_hash(command.state.expose_secret());
-    let flow_token = token_hash(command.flow_token.expose_secret());
-    let flow = app
-        .store
-        .take_flow(&provider, &state, &flow_token, now)
-        .await?
-        .ok_or(Error::StateInvalid)?;
-    let attestation = app
-        .providers
-        .attestation(&provider, &command.returned, &flow.secrets, now)
-        .await?;
     let invited = command.invited_email;
     if invited.is_some_and(|invited| invited != attestation.email) {
         return Err(JoinError::EmailMismatch.into());
@@ -140,6 +133,38 @@ pub async fn finish_provider_sign_in(
         }
     }
     Err(Error::Overtaken)
+}
+
+/// What a browser brought back from a provider, and as whom it left.
+pub(crate) struct Taken<'a> {
+    pub(crate) provider: &'a ProviderName,
+    pub(crate) state: &'a str,
+    pub(crate) flow_token: &'a str,
+    pub(crate) returned: &'a Returned,
+    pub(crate) linking: Option<Linking>,
+}
+
+/// Uses the flow up, then asks the provider who that is.
+pub(crate) async fn take(
+    app: &App,
+    taken: Taken<'_>,
+    origin: &Session,
+) -> Result<(Flow, Attestation), Error> {
+    let provider = taken.provider;
+    app.knows_provider(provider)?;
+    app.try_from_network(limit::SIGN_IN, origin).await?;
+    let now = app.clock.now();
+    let hashes = (&token_hash(taken.state), &token_hash(taken.flow_token));
+    let flow = app
+        .store
+        .take_flow(provider, hashes, taken.linking, now)
+        .await?
+        .ok_or(Error::StateInvalid)?;
+    let attestation = app
+        .providers
+        .attestation(provider, taken.returned, &flow.secrets, now)
+        .await?;
+    Ok((flow, attestation))
 }
 
 async fn ticket(app: &App, code: Option<[u8; 32]>, now: Timestamp) -> Result<Ticket, StoreError> {
@@ -211,15 +236,18 @@ async fn come_in(
         return Ok(None);
     };
     let user = &registered.user;
-    if !link(app, tx, user.id, visitor, now).await? {
+    let said = (&visitor.provider, &visitor.attestation);
+    if !insert_link(app, tx, user.id, said, now).await? {
         return Ok(None);
     }
     if user.email_verified_at.is_none() {
         queue_verification(app, tx, user.id, now).await?;
     }
     let entry = AuditEntry {
+        actor: Some(user.id),
         account: Some(user.account),
-        ..act(user.id, "registered", visitor)
+        action: "registered",
+        detail: json!({ "provider": visitor.provider.as_str() }),
     };
     tx.audit(&entry, now).await?;
     Ok(Some(registered.tokens))
@@ -293,39 +321,13 @@ async fn linked(
     now: Timestamp,
 ) -> Result<Option<Tokens>, Error> {
     let tokens = enter(app, tx, user, visitor, now).await?;
-    if !link(app, tx, user, visitor, now).await? {
+    let said = (&visitor.provider, &visitor.attestation);
+    if !insert_link(app, tx, user, said, now).await? {
         return Ok(None);
     }
     tx.mark_verified(user, now).await?;
-    tx.audit(&act(user, "provider_linked", visitor), now)
-        .await?;
-    let link = app.entropy.uuid(now);
-    let kind = JobKind::MailSecurityNotice {
-        user,
-        notice: SecurityNotice::ProviderLinked {
-            provider: visitor.provider.as_str().to_owned(),
-        },
-    };
-    tx.enqueue(&Job::now(JobKey::new("mail-provider-linked", link), kind))
-        .await?;
+    note_link(app, tx, user, &visitor.provider, now).await?;
     Ok(Some(tokens))
-}
-
-async fn link(
-    app: &App,
-    tx: &mut dyn Transaction,
-    user: UserId,
-    visitor: &Visitor,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let identity = NewIdentity {
-        id: IdentityId::from_uuid(app.entropy.uuid(now)),
-        user,
-        provider: visitor.provider.clone(),
-        identity: visitor.attestation.identity.clone(),
-        email: visitor.attestation.email.clone(),
-    };
-    tx.insert_identity(&identity, now).await
 }
 
 /// Every way in that was there before the address was proven is gone, and everybody who came by one.
@@ -339,15 +341,6 @@ async fn take_over(
     tx.end_sessions(user, Sessions::All, "address_proven_by_another", now)
         .await?;
     Ok(())
-}
-
-fn act(user: UserId, action: &'static str, visitor: &Visitor) -> AuditEntry {
-    AuditEntry {
-        actor: Some(user),
-        account: None,
-        action,
-        detail: json!({ "provider": visitor.provider.as_str() }),
-    }
 }
 
 impl From<AdmitError> for FinishProviderSignInError {

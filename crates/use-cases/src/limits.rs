@@ -54,6 +54,11 @@ impl App {
             .await
     }
 
+    /// One sign-up with a throwaway address, counted by its domain.
+    pub(crate) async fn try_throwaway(&self, domain: &str) -> Result<(), TooOften> {
+        self.try_once(limit::REGISTER_THROWAWAY, domain).await
+    }
+
     /// One password tried for an address. By its canonical form, so that no spelling of it counts anew.
     pub(crate) async fn try_password(&self, address: &str) -> Result<(), TooOften> {
         self.try_once(limit::PASSWORD, address).await

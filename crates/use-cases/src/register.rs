@@ -62,6 +62,11 @@ pub async fn register(app: &App, command: Register) -> Result<Registered, Regist
     {
         return Err(RegisterError::InvalidPlan);
     }
+    let throwaway = app.settings.throwaway_domains.of(&command.email);
+    let throwaway = throwaway.map(str::to_owned);
+    if let Some(domain) = &throwaway {
+        app.try_throwaway(domain).await?;
+    }
     app.try_mail(&command.email).await?;
     // The hash is made before anybody asks whether the address is taken: both answers cost the same.
     let password = app.passwords.hash(command.password.as_password()).await?;
@@ -87,7 +92,7 @@ pub async fn register(app: &App, command: Register) -> Result<Registered, Regist
         actor: Some(registered.user.id),
         account: Some(registered.user.account),
         action: "registered",
-        detail: json!({ "plan": command.plan }),
+        detail: json!({ "plan": command.plan, "throwaway_domain": throwaway }),
     };
     tx.audit(&entry, now).await?;
     tx.commit().await?;

@@ -5,6 +5,7 @@ mod authorize;
 mod callback;
 mod identities;
 mod invitations;
+mod linking;
 mod passwords;
 
 use serde_json::Value;

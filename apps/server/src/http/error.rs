@@ -21,12 +21,12 @@ use tollgate_primitives::Timestamp;
 use tollgate_use_cases::{
     AcceptError, BeginProviderSignInError, BillingStateError, ChangeError, ChangePasswordError,
     CompleteError, DeleteAccountError, EndGrantError, EraseError, FinishProviderSignInError,
-    GateRefused, GrantError, HandOutError, InviteError, InvoicesError, JoinError, LookUpError,
-    MemberError, MoveLeadError, NotApplied, OnboardingError, PortalError, PurchaseError,
-    RefreshError, RegisterError, ReplayError, ResendError, ResetPasswordError, RetryJobError,
-    RevokeCodeError, RevokeError, SendVerificationError, SignInError, SubmitLeadError,
-    SuspendError, SwitchError, TeamError, TooOften, TransferError, UnlinkError, UpdateError,
-    VerifyEmailError, WebhookError,
+    GateRefused, GrantError, HandOutError, InviteError, InvoicesError, JoinError, LinkError,
+    LookUpError, MemberError, MoveLeadError, NotApplied, OnboardingError, PortalError,
+    PurchaseError, RefreshError, RegisterError, ReplayError, ResendError, ResetPasswordError,
+    RetryJobError, RevokeCodeError, RevokeError, SendVerificationError, SignInError,
+    SubmitLeadError, SuspendError, SwitchError, TeamError, TooOften, TransferError, UnlinkError,
+    UpdateError, VerifyEmailError, WebhookError,
     ports::{AccessTokenInvalid, PasswordsError, PaymentsError, ProvidersError, StoreError},
 };
 use utoipa::ToSchema;
@@ -594,8 +594,32 @@ impl From<ProviderSignInRefused> for ApiError {
             ProviderSignInRefused::LinkRequiresSignIn => Self::new(
                 StatusCode::CONFLICT,
                 "link_requires_sign_in",
-                "Somebody has this address; sign in as before.",
+                "Somebody has this address; sign in as before, then link this way in.",
             ),
+        }
+    }
+}
+
+impl From<LinkError> for ApiError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::EmailNotVerified { grace_ended_at } => {
+                Self::email_not_verified(grace_ended_at)
+            }
+            LinkError::NotFresh => Self::new(
+                StatusCode::FORBIDDEN,
+                "fresh_sign_in_required",
+                "Sign in again, and do this within five minutes.",
+            ),
+            LinkError::AnotherPersons => Self::new(
+                StatusCode::CONFLICT,
+                "identity_taken",
+                "Somebody else here signs in with this; sign in with it and take it away there first.",
+            ),
+            LinkError::SessionEnded => Self::session_ended(),
+            LinkError::Begin(error) => error.into(),
+            LinkError::Finish(error) => error.into(),
+            LinkError::Store(error) => error.into(),
         }
     }
 }

@@ -148,6 +148,13 @@ pub const ROUTES: &[Route] = &[
         Guards::NONE,
     ),
     route("GET", "/api/v1/auth/identities", Who::User, Guards::NONE),
+    route("POST", "/api/v1/auth/identities", Who::User, Guards::NONE),
+    route(
+        "POST",
+        "/api/v1/auth/identities/complete",
+        Who::User,
+        Guards::NONE,
+    ),
     route(
         "DELETE",
         "/api/v1/auth/identities/{id}",

@@ -32,7 +32,10 @@ pub use guards::{Guards, Port, ROUTES, Route, Who};
 pub use observe::Underway;
 pub use openapi::openapi;
 
-use crate::http::{error::ApiError, routes::Judging};
+use crate::{
+    http::{error::ApiError, routes::Judging},
+    leaked_passwords::LeakedPasswords,
+};
 
 /// Where to listen, and what browsers may know of the configuration.
 #[derive(Debug, Clone)]
@@ -42,6 +45,7 @@ pub struct Options {
     pub workers: usize,
     pub public: PublicConfig,
     pub trusted_proxies: TrustedProxies,
+    pub leaked_passwords: Option<Arc<LeakedPasswords>>,
 }
 
 /// What `/config/public` tells.
@@ -67,10 +71,11 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
         workers,
         public,
         trusted_proxies,
+        leaked_passwords,
     } = options;
     let trusted_proxies = web::Data::new(trusted_proxies);
     let underway = Underway::default();
-    let judging = web::Data::new(Judging::new(workers));
+    let judging = web::Data::new(Judging::new(workers, leaked_passwords));
     let counted = underway.clone();
     let server = HttpServer::new(move || {
         // Every worker has these bytes, and none a document of its own.

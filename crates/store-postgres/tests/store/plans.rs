@@ -71,6 +71,14 @@ const KEPT: [&str; 3] = [
     "complimentary_grants",
 ];
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no configuration of the product: how long whoever runs the tests wants to wait"
+)]
+fn crowd_size() -> u32 {
+    std::env::var("TOLLGATE_CROWD").map_or(CROWD_SIZE, |size| size.parse().unwrap())
+}
+
 async fn scans(sql: &PgPool) -> BTreeMap<String, i64> {
     sqlx::query_as(
         "SELECT relname::text, seq_scan FROM pg_stat_user_tables
@@ -271,8 +279,7 @@ async fn take_events(bench: &Bench, round: u8) {
 #[tokio::test]
 async fn no_hot_question_reads_a_whole_table() {
     let mut bench = bench("plans").await;
-    let size = std::env::var("TOLLGATE_CROWD").map_or(CROWD_SIZE, |size| size.parse().unwrap());
-    let crowd = CROWD.replace("CROWD_SIZE", &size.to_string());
+    let crowd = CROWD.replace("CROWD_SIZE", &crowd_size().to_string());
     sqlx::raw_sql(sqlx::AssertSqlSafe(crowd))
         .execute(&bench.sql)
         .await

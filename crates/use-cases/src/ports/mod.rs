@@ -41,7 +41,7 @@ pub use payments::{
 };
 pub use profiles::{AccountProfile, OnboardingFacts, ProfileWrites, Profiles};
 pub use provider_sign_ins::{
-    Entrance, Flow, IdentityRow, NewFlow, NewIdentity, ProviderArrivals, ProviderSignIns,
+    Entrance, Flow, IdentityRow, Linking, NewFlow, NewIdentity, ProviderArrivals, ProviderSignIns,
 };
 pub use providers::{FlowSecrets, Providers, ProvidersError, Returned};
 pub use pruning::{Prunable, Pruning};

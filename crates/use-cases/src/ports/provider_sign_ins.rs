@@ -4,9 +4,12 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use tollgate_identity::{
-    OwnPath, attestation::ProviderIdentity, provider::ProviderName, provider_sign_in::Holder,
+    OwnPath,
+    attestation::ProviderIdentity,
+    provider::ProviderName,
+    provider_sign_in::{Holder, Linker},
 };
-use tollgate_primitives::{AccountId, EmailAddress, IdentityId, Timestamp, UserId};
+use tollgate_primitives::{AccountId, EmailAddress, IdentityId, SessionId, Timestamp, UserId};
 
 use super::{FlowSecrets, StoreError};
 
@@ -20,7 +23,16 @@ pub struct NewFlow {
     /// The hash of the invitation's code, if the browser came with one.
     pub invite: Option<[u8; 32]>,
     pub next: Option<OwnPath>,
+    /// Whose way in it is to become; `None` for a sign-in.
+    pub linking: Option<Linking>,
     pub expires_at: Timestamp,
+}
+
+/// A person, in one of their sessions, who brings one more way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linking {
+    pub user: UserId,
+    pub session: SessionId,
 }
 
 /// What a sign-in that has begun goes on with.
@@ -65,13 +77,14 @@ pub trait ProviderSignIns: Debug + Send + Sync {
     /// Keeps a sign-in that begins, and forgets some that are long over.
     async fn insert_flow(&self, flow: &NewFlow, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Uses up a sign-in that has begun at `provider` in the browser that holds `flow_token`, in one
-    /// guarded statement that commits by itself; a repeat answers `None`, as does anything else.
+    /// Uses up what has begun at `provider` in the browser that holds the flow token, and in the session
+    /// of `linking` if that is what it is for, in one guarded statement that commits by itself; a repeat
+    /// answers `None`, as does anything else. The hashes are those of state and flow token.
     async fn take_flow(
         &self,
         provider: &ProviderName,
-        state: &[u8; 32],
-        flow_token: &[u8; 32],
+        hashes: (&[u8; 32], &[u8; 32]),
+        linking: Option<Linking>,
         now: Timestamp,
     ) -> Result<Option<Flow>, StoreError>;
 
@@ -108,6 +121,13 @@ pub trait ProviderArrivals: Debug + Send {
 
     /// Notes that a person's address is proven; one that was proven before keeps its time.
     async fn mark_verified(&mut self, user: UserId, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Somebody who brings one more way in, held until the commit; `None` when they are gone.
+    async fn lock_linker(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<Linker>, StoreError>;
 
     /// How a person can sign in, held until the commit: whether by a password, and by which links.
     async fn lock_ways_in(&mut self, user: UserId) -> Result<(bool, Vec<IdentityId>), StoreError>;

@@ -5,11 +5,11 @@ use secrecy::SecretString;
 use tollgate_identity::{
     attestation::{Attestation, ProviderIdentity},
     provider::ProviderName,
-    provider_sign_in::Holder,
+    provider_sign_in::{Holder, Linker},
 };
-use tollgate_primitives::{EmailAddress, IdentityId, Timestamp, UserId};
+use tollgate_primitives::{EmailAddress, IdentityId, SessionId, Timestamp, UserId};
 use tollgate_use_cases::ports::{
-    Entrance, Flow, FlowSecrets, IdentityRow, NewFlow, NewIdentity, ProviderArrivals,
+    Entrance, Flow, FlowSecrets, IdentityRow, Linking, NewFlow, NewIdentity, ProviderArrivals,
     ProviderSignIns, Providers, ProvidersError, Returned, StoreError,
 };
 
@@ -55,8 +55,8 @@ impl ProviderSignIns for Shared {
     async fn take_flow(
         &self,
         _: &ProviderName,
-        _: &[u8; 32],
-        _: &[u8; 32],
+        _: (&[u8; 32], &[u8; 32]),
+        _: Option<Linking>,
         _: Timestamp,
     ) -> Result<Option<Flow>, StoreError> {
         unused()
@@ -94,6 +94,10 @@ impl ProviderArrivals for Open {
     }
 
     async fn mark_verified(&mut self, _: UserId, _: Timestamp) -> Result<(), StoreError> {
+        unused()
+    }
+
+    async fn lock_linker(&mut self, _: UserId, _: SessionId) -> Result<Option<Linker>, StoreError> {
         unused()
     }
 

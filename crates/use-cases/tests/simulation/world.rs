@@ -111,6 +111,7 @@ impl Shared {
                 reconcile_calls_per_minute: 0,
                 frontend_url: "https://app.example.com".to_owned(),
                 onboarding_tools: Tools::parse("none").unwrap(),
+                throwaway_domains: Arc::default(),
                 sales_lead_recipient: None,
             },
         }

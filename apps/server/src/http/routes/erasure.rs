@@ -67,9 +67,9 @@ fn export_of(
     user: UserId,
     held: Map<String, Value>,
 ) -> impl Stream<Item = Result<Bytes, StoreError>> {
-    let mut head = Value::Object(held).to_string();
-    head.pop();
-    head.push_str(",\"sessions\":[");
+    let mut opening = Value::Object(held).to_string();
+    opening.pop();
+    opening.push_str(",\"sessions\":[");
     let sessions = stream::try_unfold(Next::Page(None), move |next| {
         let app = app.clone();
         async move {
@@ -87,17 +87,14 @@ fn export_of(
                 // Writing to a string does not fail.
                 let _ = write!(text, "{comma}{session}");
             }
-            let next = match rest {
-                Some(after) => Next::Page(Some(after)),
-                None => {
-                    text.push_str("]}");
-                    Next::Nothing
-                }
-            };
+            if rest.is_none() {
+                text.push_str("]}");
+            }
+            let next = rest.map_or(Next::Nothing, |after| Next::Page(Some(after)));
             Ok(Some((Bytes::from(text), next)))
         }
     });
-    stream::once(ready(Ok(Bytes::from(head)))).chain(sessions)
+    stream::once(ready(Ok(Bytes::from(opening)))).chain(sessions)
 }
 
 enum Next {

@@ -42,24 +42,7 @@ pub(crate) const OPERATORS: &str = "/api/v1/admin";
 pub(crate) fn register(services: &mut ServiceConfig<'_>) {
     services.service(
         scope::scope("/api/v1")
-            .service(register::register)
-            .service(sessions::login)
-            .service(sessions::login_json)
-            .service(sessions::refresh)
-            .service(sessions::logout)
-            .service(sessions::me)
-            .service(passwords::change)
-            .service(passwords::forgot)
-            .service(passwords::reset)
-            .service(email::send_verification)
-            .service(email::verify)
-            .service(devices::list)
-            .service(devices::end_one)
-            .service(devices::end_others)
-            .service(providers::authorize)
-            .service(providers::callback)
-            .service(providers::list)
-            .service(providers::unlink)
+            .configure(sign_in)
             .service(profiles::update_me)
             .service(erasure::erase)
             .service(erasure::export)
@@ -100,6 +83,31 @@ pub(crate) fn register(services: &mut ServiceConfig<'_>) {
             .service(webhooks::stripe)
             .service(gate::gate),
     );
+}
+
+/// How people come in, and by what.
+fn sign_in(services: &mut ServiceConfig<'_>) {
+    services
+        .service(register::register)
+        .service(sessions::login)
+        .service(sessions::login_json)
+        .service(sessions::refresh)
+        .service(sessions::logout)
+        .service(sessions::me)
+        .service(passwords::change)
+        .service(passwords::forgot)
+        .service(passwords::reset)
+        .service(email::send_verification)
+        .service(email::verify)
+        .service(devices::list)
+        .service(devices::end_one)
+        .service(devices::end_others)
+        .service(providers::authorize)
+        .service(providers::callback)
+        .service(providers::list)
+        .service(providers::begin_link)
+        .service(providers::complete_link)
+        .service(providers::unlink);
 }
 
 /// Registers the operator's part, for the operator's port alone.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tollgate_identity::{OwnPath, provider::ProviderName};
 use tollgate_primitives::{EmailAddress, IdentityId};
 use tollgate_use_cases::{
-    App, BeginProviderSignIn, FinishProviderSignIn, begin_provider_sign_in,
-    finish_provider_sign_in,
+    App, BeginProviderSignIn, FinishLink, FinishProviderSignIn, ProviderSignInBegun,
+    begin_provider_sign_in, finish_link, finish_provider_sign_in,
     ports::{IdentityRow, Returned},
     unlink_provider,
 };
@@ -80,6 +80,37 @@ pub(crate) struct IdentityBody {
     created_at: DateTime<Utc>,
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BeginLinkBody {
+    /// One of the `oauth_providers` of /config/public.
+    #[schema(example = "google")]
+    provider: String,
+    /// The page that the person was going to: a path of the frontend, answered at the end.
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CompleteLinkBody {
+    #[schema(example = "google")]
+    provider: String,
+    code: String,
+    state: String,
+    /// What the beginning gave to this browser.
+    flow_token: String,
+    /// `iss` of the address that the browser came back to, where it has one (RFC 9207).
+    iss: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LinkedBody {
+    /// All of the caller's, the first linked first.
+    identities: Vec<IdentityBody>,
+    /// What the beginning was given.
+    next: Option<String>,
+}
+
 /// Begins a sign-in through a provider.
 #[utoipa::path(
     operation_id = "authorizeWithProvider",
@@ -108,11 +139,7 @@ pub(crate) async fn authorize(
         origin: origin.0,
     };
     let begun = begin_provider_sign_in(&app, command).await?;
-    Ok(web::Json(AuthorizeBody {
-        authorize_url: begun.authorize_url,
-        state: begun.state.expose_secret().to_owned(),
-        flow_token: begun.flow_token.expose_secret().to_owned(),
-    }))
+    Ok(web::Json(begun.into()))
 }
 
 /// Ends a sign-in through a provider, with what the browser brought back from there.
@@ -182,6 +209,84 @@ pub(crate) async fn list(
     Ok(web::Json(identities.into_iter().map(Into::into).collect()))
 }
 
+/// Begins to link a provider to the caller, soon after signing in.
+#[utoipa::path(
+    operation_id = "beginLink",
+    tag = "auth",
+    security(("access_token" = [])),
+    request_body = BeginLinkBody,
+    responses(
+        (status = 200, body = AuthorizeBody),
+        (status = 400, description = "malformed_json · unknown_field", body = ErrorBody),
+        (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked", body = ErrorBody),
+        (status = 403, description = "email_not_verified · fresh_sign_in_required", body = ErrorBody),
+        (status = 413, description = "body_too_large", body = ErrorBody),
+        (status = 415, description = "unsupported_media_type", body = ErrorBody),
+        (status = 422, description = "validation_failed", body = ErrorBody),
+        (status = 429, description = "rate_limited", body = ErrorBody),
+        (status = 503, description = "provider_not_configured · provider_unavailable · unavailable", body = ErrorBody),
+        (status = 504, description = "provider_timeout", body = ErrorBody),
+    )
+)]
+#[post("/auth/identities")]
+pub(crate) async fn begin_link(
+    app: web::Data<App>,
+    origin: Origin,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<BeginLinkBody, AUTH_LIMIT>,
+) -> Result<web::Json<AuthorizeBody>, ApiError> {
+    let provider = named(&body.provider)?;
+    let next = body.next.as_deref().map(own_path).transpose()?;
+    let begun = tollgate_use_cases::begin_link(&app, &caller, provider, next, &origin.0).await?;
+    Ok(web::Json(begun.into()))
+}
+
+/// Links a provider to the caller, with what the browser brought back from there. The session must be the
+/// one that began.
+#[utoipa::path(
+    operation_id = "completeLink",
+    tag = "auth",
+    security(("access_token" = [])),
+    request_body = CompleteLinkBody,
+    responses(
+        (status = 200, description = "It is the caller's, also when it was before", body = LinkedBody),
+        (status = 400, description = "malformed_json · unknown_field · oauth_state_invalid · oauth_exchange_failed", body = ErrorBody),
+        (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked", body = ErrorBody),
+        (status = 403, description = "email_not_verified", body = ErrorBody),
+        (status = 409, description = "identity_taken", body = ErrorBody),
+        (status = 413, description = "body_too_large", body = ErrorBody),
+        (status = 415, description = "unsupported_media_type", body = ErrorBody),
+        (status = 422, description = "validation_failed", body = ErrorBody),
+        (status = 429, description = "rate_limited", body = ErrorBody),
+        (status = 503, description = "provider_not_configured · provider_unavailable · unavailable", body = ErrorBody),
+        (status = 504, description = "provider_timeout", body = ErrorBody),
+    )
+)]
+#[post("/auth/identities/complete")]
+pub(crate) async fn complete_link(
+    app: web::Data<App>,
+    origin: Origin,
+    SignedIn(caller): SignedIn,
+    JsonBody(body): JsonBody<CompleteLinkBody, AUTH_LIMIT>,
+) -> Result<web::Json<LinkedBody>, ApiError> {
+    let command = FinishLink {
+        provider: named(&body.provider)?,
+        state: body.state.into(),
+        flow_token: body.flow_token.into(),
+        returned: Returned {
+            code: body.code.into(),
+            issuer: body.iss,
+        },
+        origin: origin.0,
+    };
+    let next = finish_link(&app, &caller, command).await?;
+    let identities = app.store.identities(caller.user).await?;
+    Ok(web::Json(LinkedBody {
+        identities: identities.into_iter().map(Into::into).collect(),
+        next: next.map(|next| next.to_string()),
+    }))
+}
+
 /// Takes one of the caller's ways to sign in away, soon after signing in.
 #[utoipa::path(
     operation_id = "unlinkIdentity",
@@ -231,6 +336,16 @@ fn address(text: &str) -> Result<EmailAddress, ApiError> {
             message: error.to_string(),
         }])
     })
+}
+
+impl From<ProviderSignInBegun> for AuthorizeBody {
+    fn from(begun: ProviderSignInBegun) -> Self {
+        Self {
+            authorize_url: begun.authorize_url,
+            state: begun.state.expose_secret().to_owned(),
+            flow_token: begun.flow_token.expose_secret().to_owned(),
+        }
+    }
 }
 
 impl From<IdentityRow> for IdentityBody {

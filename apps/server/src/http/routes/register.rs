@@ -2,13 +2,13 @@
 
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
-use tollgate_identity::{CompanyName, NewPassword, PersonName, password::Context};
+use tollgate_identity::{CompanyName, PersonName, password::Context};
 use tollgate_primitives::{EmailAddress, PlanKey};
 use tollgate_use_cases::{App, Register, Session};
 use utoipa::ToSchema;
 
 use super::{
-    judging::{Judging, weakness},
+    judging::{Judge, Judging, weakness},
     sessions::{TokensBody, UserBody},
 };
 use crate::http::{
@@ -69,7 +69,9 @@ pub(crate) async fn register(
     origin: Origin,
     JsonBody(body): JsonBody<RegisterBody, AUTH_LIMIT>,
 ) -> Result<HttpResponse, ApiError> {
-    let command = judging.judge(move || check(body, origin.0)).await?;
+    let command = judging
+        .judge(move |judge| check(judge, body, origin.0))
+        .await?;
     let registered = tollgate_use_cases::register(&app, command).await?;
     Ok(HttpResponse::Created().json(RegisteredBody {
         user: registered.user.into(),
@@ -78,7 +80,7 @@ pub(crate) async fn register(
 }
 
 /// Every field is checked before any is reported.
-fn check(body: RegisterBody, origin: Session) -> Result<Register, ApiError> {
+fn check(judge: &Judge, body: RegisterBody, origin: Session) -> Result<Register, ApiError> {
     let mut wrong = Vec::new();
     let email = keep(
         "email",
@@ -104,7 +106,8 @@ fn check(body: RegisterBody, origin: Session) -> Result<Register, ApiError> {
             name: &body.name,
             company,
         };
-        NewPassword::check(&body.password, &context)
+        judge
+            .password(&body.password, &context)
             .map_err(|found| wrong.extend(found.into_iter().map(|one| weakness("password", one))))
             .ok()
     });
