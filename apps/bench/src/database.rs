@@ -113,6 +113,11 @@ END $$;
 
 /// Makes the database anew, as the migrations leave it, with the accounts and the baseline's tables.
 pub(crate) async fn prepare(postgres: &Postgres) -> anyhow::Result<()> {
+    prepare_for(postgres, ACCOUNTS).await
+}
+
+/// The same with so many accounts.
+pub(crate) async fn prepare_for(postgres: &Postgres, accounts: u64) -> anyhow::Result<()> {
     let mut server = PgConnection::connect(&postgres.cluster.url("postgres")).await?;
     sqlx::raw_sql("DROP DATABASE IF EXISTS bench WITH (FORCE)")
         .execute(&mut server)
@@ -122,7 +127,7 @@ pub(crate) async fn prepare(postgres: &Postgres) -> anyhow::Result<()> {
         .await?;
     tollgate_migration::migrate(&postgres.url()).await?;
     let seed = SEED
-        .replace("$accounts", &ACCOUNTS.to_string())
+        .replace("$accounts", &accounts.to_string())
         .replace("$price", PRICE);
     let mut connection = PgConnection::connect(&postgres.url()).await?;
     sqlx::raw_sql(AssertSqlSafe(seed))

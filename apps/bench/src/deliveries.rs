@@ -6,7 +6,7 @@ use tollgate_primitives::Timestamp;
 use crate::database::{ACCOUNTS, PRICE};
 
 /// A `customer.subscription.updated` in Stripe's own layout.
-const TEMPLATE: &str = include_str!("subscription_updated.json");
+pub(crate) const TEMPLATE: &str = include_str!("subscription_updated.json");
 
 const DAY: i64 = 24 * 60 * 60;
 

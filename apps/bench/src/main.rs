@@ -8,10 +8,12 @@ mod deliveries;
 mod identity;
 mod load;
 mod memory;
+mod provider;
 mod report;
 mod server;
 mod storm;
 mod subject;
+mod sweep;
 
 use std::{env, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -53,6 +55,8 @@ struct Options {
 enum Command {
     /// Deliver ten thousand events in no order, a fifth of them twice, until all that follows is done
     Storm(storm::Options),
+    /// Compare 300,000 subscriptions with the provider's list, within its allowance and in no more memory
+    Sweep(sweep::Options),
     /// Sign people in: how many, in a storm, and whether the time tells who is known
     Identity(identity::Options),
     /// Send the requests on standard input, as the benchmark tells a child process of its own
@@ -70,6 +74,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::Storm(storm)) => {
             log(&options.log)?;
             let report = storm::measure(storm)?;
+            (report.to_string(), report.passed())
+        }
+        Some(Command::Sweep(sweep)) => {
+            log(&options.log)?;
+            let report = sweep::measure(sweep)?;
             (report.to_string(), report.passed())
         }
         Some(Command::Identity(identity)) => {
