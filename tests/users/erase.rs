@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tollgate_testkit::burst;
 
-use crate::world::{Answer, MINUTE, PASSWORD, Person, SECOND, Setup, World, raw_request};
+use crate::world::{
+    Answer, DAY, MINUTE, PASSWORD, Person, SECOND, Setup, World, raw_request, taken,
+};
 
 async fn erase(world: &World, person: &Person, body: Option<Value>) -> Answer {
     let call = world.call(0, Method::DELETE, "/api/v1/users/me").by(person);
@@ -111,6 +113,43 @@ async fn i25_f21_what_was_bought_ends_at_stripe_and_late_news_revives_nothing() 
     assert_eq!(world.count(live).await, 0);
     let members = "SELECT count(*) FROM memberships";
     assert_eq!(world.count(members).await, 0);
+    // What was told since has the address once more, until nothing is told any more.
+    let told = json!({
+        "id": "evt_of_an_invoice", "object": "event", "type": "invoice.finalized",
+        "created": world.now().unix_seconds(), "livemode": false,
+        "data": { "object": {
+            "id": "in_1", "object": "invoice", "customer": alive["data"]["object"]["customer"],
+            "customer_email": ada.email,
+        } },
+    });
+    world.deliver(&told).await.ok(200);
+    world.advance(4 * DAY).await;
+    world.drain().await;
+    assert!(!world.dump().await.contains(&ada.email));
+    assert_eq!(world.inbox(&told).await, "ignored");
+    let again = world.deliver(&told).await;
+    assert_eq!(again.ok(200), taken(false));
+    assert!(!world.dump().await.contains(&ada.email));
+}
+
+#[tokio::test]
+async fn what_was_told_of_others_is_kept() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let bob = world.person("Bob").await;
+    for person in [&ada, &bob] {
+        world.buy(person, "pro").await;
+    }
+    world.drain().await;
+    let kept = "SELECT count(*) FROM webhook_events WHERE body <> '{}'";
+    let before = world.count(kept).await;
+    erase(&world, &ada, None).await.ok(204);
+    world.drain().await;
+    let of_bob = "SELECT count(*) FROM webhook_events e JOIN accounts c
+                      ON e.body LIKE '%' || c.stripe_customer_id || '%' AND c.deleted_at IS NULL";
+    let left = world.count(kept).await;
+    assert!(left < before, "{left} of {before}");
+    assert!(left >= world.count(of_bob).await && world.count(of_bob).await > 0);
 }
 
 #[tokio::test]

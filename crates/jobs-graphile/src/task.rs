@@ -74,6 +74,7 @@ tasks! {
     ExpireCheckout = "expire_checkout",
     EndSubscription = "end_subscription",
     EndSecondSubscription = "end_second_subscription",
+    ForgetCustomer = "forget_customer",
     Reconcile = "reconcile",
     Prune = "prune",
 }
@@ -199,7 +200,7 @@ mod tests {
     use super::*;
 
     #[expect(clippy::too_many_lines, reason = "one of each")]
-    fn one_of_each() -> [JobKind; 19] {
+    fn one_of_each() -> [JobKind; 20] {
         let id = uuid::Uuid::from_u128;
         let event = NoticeId("evt_1".into());
         [
@@ -281,6 +282,9 @@ mod tests {
             JobKind::EndSecondSubscription {
                 account: tollgate_primitives::AccountId::from_uuid(id(3)),
                 subscription: serde_json::from_str(r#""sub_1""#).unwrap(),
+            },
+            JobKind::ForgetCustomer {
+                customer: serde_json::from_str(r#""cus_1""#).unwrap(),
             },
             JobKind::Reconcile {},
             JobKind::Prune {},

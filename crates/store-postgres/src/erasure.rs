@@ -3,8 +3,11 @@
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use tollgate_billing::Customer;
 use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
-use tollgate_use_cases::ports::{Erasure, ErasureWrites, LeftAccount, SessionPosition, StoreError};
+use tollgate_use_cases::ports::{
+    Erasure, ErasureWrites, EventPosition, LeftAccount, NoticeId, SessionPosition, StoreError,
+};
 
 use crate::{
     PostgresStore,
@@ -15,6 +18,7 @@ use crate::{
 
 const MEMBERSHIPS: Table = Table("memberships");
 const SESSIONS: Table = Table("auth_sessions");
+const EVENTS: Table = Table("webhook_events");
 
 const HELD: &str = "SELECT json_build_object(\
      'user', json_build_object('id', u.id, 'email', u.email, 'name', u.name, \
@@ -52,6 +56,18 @@ const HELD_SESSIONS: &str = "SELECT a.last_active, a.id, json_build_object('id',
      FROM auth_sessions a WHERE a.user_id = $1 \
      AND ($2::timestamptz IS NULL OR (a.last_active, a.id) > ($2, $3::uuid)) \
      ORDER BY a.last_active, a.id LIMIT $4";
+
+/// The page is walked by the index of what is done, and its bodies are read for the customer's id.
+const FORGET_EVENTS: &str = "WITH page AS MATERIALIZED (\
+       SELECT e.id, e.received_at, e.body FROM webhook_events e \
+       WHERE e.status IN ('applied', 'ignored') \
+       AND ($2::timestamptz IS NULL OR (e.received_at, e.id) > ($2, $3::text)) \
+       ORDER BY e.received_at, e.id LIMIT $4), \
+     forgotten AS (\
+       UPDATE webhook_events e SET body = '{}' FROM page p \
+       WHERE e.id = p.id AND strpos(p.body, to_json($1::text)::text) > 0 RETURNING e.id) \
+     SELECT received_at, id, (SELECT count(*) FROM forgotten), (SELECT count(*) FROM page) \
+     FROM page ORDER BY received_at DESC, id DESC LIMIT 1";
 
 const UNPROVEN: &str = "SELECT u.id FROM users u \
      WHERE u.email_verified_at IS NULL AND u.created_at < $1 AND NOT u.is_super_admin \
@@ -98,6 +114,39 @@ impl Erasure for PostgresStore {
         }
         let has_more = sessions.len() == usize::from(limit);
         Ok((sessions, last.filter(|_| has_more)))
+    }
+
+    async fn forget_events(
+        &self,
+        customer: &Customer,
+        after: Option<EventPosition>,
+        limit: u16,
+    ) -> Result<(u64, Option<EventPosition>), StoreError> {
+        let values = [
+            customer.as_str().into(),
+            after
+                .as_ref()
+                .map(|after| after.received_at.as_datetime())
+                .into(),
+            after.map(|after| after.id.0).into(),
+            i64::from(limit).into(),
+        ];
+        let asked = statement(FORGET_EVENTS, values);
+        let Some(row) = one(self.database(), "forget what was told", asked).await? else {
+            return Ok((0, None));
+        };
+        let columns = &mut Columns::new(&row);
+        let last = EventPosition {
+            received_at: columns.timestamp(EVENTS, "received_at")?,
+            id: NoticeId(columns.take(EVENTS, "id")?),
+        };
+        let forgotten: i64 = columns.take(EVENTS, "body")?;
+        let seen: i64 = columns.take(EVENTS, "id")?;
+        let has_more = seen == i64::from(limit);
+        Ok((
+            u64::try_from(forgotten).unwrap_or_default(),
+            has_more.then_some(last),
+        ))
     }
 
     async fn unproven(

@@ -11,6 +11,7 @@ use crate::{
     announce_trial_end::announce_trial_end,
     apply_event::{ApplyError, apply_event},
     change_subscription::{ChangeError, finish_change},
+    delete_account::forget_customer,
     end_second::end_second_subscription,
     end_subscription::end_subscription,
     ports::{EventState, JobKind, MailError, NoticeId, PaymentsError, StoreError},
@@ -120,6 +121,7 @@ pub async fn run_job(app: &App, key: &JobKey, kind: JobKind) -> Result<(), JobFa
             account,
             subscription,
         } => end_second_subscription(app, account, &subscription).await,
+        JobKind::ForgetCustomer { customer } => Ok(forget_customer(app, &customer).await?),
         // What fails is gone on with in the next turn, not tried again.
         JobKind::Reconcile {} => {
             reconcile_what_is_due(app).await;

@@ -4,9 +4,10 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use tollgate_billing::Customer;
 use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
 
-use super::StoreError;
+use super::{EventPosition, StoreError};
 
 /// An account of a person who leaves for good, locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,15 @@ pub trait Erasure: Debug + Send + Sync {
         after: Option<SessionPosition>,
         limit: u16,
     ) -> Result<(Vec<Value>, Option<SessionPosition>), StoreError>;
+
+    /// Empties those of the next `limit` events that name a customer, of events that are done, the oldest
+    /// first. Answers how many, and where the next begin; `None` after the last.
+    async fn forget_events(
+        &self,
+        customer: &Customer,
+        after: Option<EventPosition>,
+        limit: u16,
+    ) -> Result<(u64, Option<EventPosition>), StoreError>;
 
     /// At most `limit` of those who signed up before that moment and have not proven their address, the
     /// oldest first. Not whoever shares an account with others, nor who has, or had, a customer at the

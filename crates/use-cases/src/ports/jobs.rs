@@ -1,7 +1,7 @@
 //! What the outside must do, as an order that is written in the transaction that promises it.
 
 use serde::{Deserialize, Serialize};
-use tollgate_billing::{PaymentFailure, SubscriptionId, TrialNotice};
+use tollgate_billing::{Customer, PaymentFailure, SubscriptionId, TrialNotice};
 use tollgate_identity::Role;
 use tollgate_primitives::{
     AccountId, ChangeId, InviteId, JobKey, LeadId, Timestamp, TokenId, UserId,
@@ -148,6 +148,8 @@ pub enum JobKind {
         account: AccountId,
         subscription: SubscriptionId,
     },
+    /// Take what the provider told of a customer who is gone out of the inbox.
+    ForgetCustomer { customer: Customer },
     /// Go on with whatever reconciliation is due.
     Reconcile {},
     /// Delete what is over and nothing asks for any more.
@@ -177,6 +179,7 @@ impl JobKind {
             Self::FinishChange { .. } => "finish_change",
             Self::ExpireCheckout { .. } => "expire_checkout",
             Self::EndSecondSubscription { .. } => "end_second_subscription",
+            Self::ForgetCustomer { .. } => "forget_customer",
             Self::Reconcile {} => "reconcile",
             Self::Prune {} => "prune",
         }

@@ -247,6 +247,15 @@ impl Erasure for Unused {
         unused()
     }
 
+    async fn forget_events(
+        &self,
+        _: &Customer,
+        _: Option<EventPosition>,
+        _: u16,
+    ) -> Result<(u64, Option<EventPosition>), StoreError> {
+        unused()
+    }
+
     async fn unproven(&self, _: Timestamp, _: u16) -> Result<Vec<UserId>, StoreError> {
         unused()
     }
