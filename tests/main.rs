@@ -18,6 +18,7 @@ mod billing;
 mod complimentary;
 mod config;
 mod configuration;
+mod cors;
 mod crash;
 mod gate;
 mod guards;

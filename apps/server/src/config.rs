@@ -62,6 +62,8 @@ pub struct Config {
     pub public_url: String,
     /// Where people's browsers go, without a slash at the end.
     pub frontend_url: String,
+    /// Whose pages may ask this API from a browser: the frontend's origin, and others.
+    pub origins: Vec<String>,
     /// What the wizard offers as the tool that an account works in.
     pub onboarding_tools: Tools,
     pub database: Database,
@@ -226,6 +228,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     }
     let public_url = reader.required("PUBLIC_URL", |text| origin(text, is_production));
     let frontend_url = reader.required("FRONTEND_URL", |text| origin(text, is_production));
+    let origins = read_origins(reader, frontend_url.as_deref(), is_production);
     let onboarding_tools = read_onboarding_tools(reader);
     let database = read_database(reader);
     let plans = read_plans(reader);
@@ -252,6 +255,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         ops_bind: ops_bind?,
         public_url: public_url?,
         frontend_url: frontend_url?,
+        origins: origins?,
         onboarding_tools: onboarding_tools?,
         database: database?,
         plans: plans?,
@@ -628,6 +632,30 @@ fn origin(text: &str, is_production: bool) -> Result<String, &'static str> {
         return Err("must begin with https:// in production");
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn read_origins(
+    reader: &mut Reader<'_>,
+    frontend_url: Option<&str>,
+    is_production: bool,
+) -> Option<Vec<String>> {
+    let origin_of = |text: &str| {
+        let address = origin(text, is_production)?;
+        let url =
+            Url::parse(&address).map_err(|_| "must be an address like https://example.com")?;
+        Ok(url.origin().ascii_serialization())
+    };
+    let others = reader.optional("ALLOWED_ORIGINS", |text| {
+        let others = text.split(',').map(|one| origin_of(one.trim()));
+        others.collect::<Result<Vec<_>, _>>()
+    });
+    let frontend = frontend_url.and_then(|url| origin_of(url).ok());
+    Some(
+        frontend
+            .into_iter()
+            .chain(others?.unwrap_or_default())
+            .collect(),
+    )
 }
 
 fn database_address(text: &str) -> Result<SecretString, &'static str> {

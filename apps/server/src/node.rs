@@ -152,6 +152,7 @@ fn options_of_api(config: &Config) -> anyhow::Result<http::Options> {
         public: PublicConfig {
             stripe_publishable_key: stripe.and_then(|stripe| stripe.publishable_key.clone()),
         },
+        origins: config.origins.clone(),
         trusted_proxies: config.limits.trusted_proxies.clone(),
     })
 }

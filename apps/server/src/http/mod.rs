@@ -14,11 +14,12 @@ mod routes;
 
 use std::{future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use actix_cors::Cors;
 use actix_web::{
     App as ActixApp, HttpRequest, HttpResponse, HttpServer, ResponseError,
     dev::Server,
     guard,
-    http::header::ContentType,
+    http::header::{self, ContentType},
     middleware::{self, DefaultHeaders},
     web,
 };
@@ -37,6 +38,9 @@ use crate::{
     leaked_passwords::LeakedPasswords,
 };
 
+/// Seconds for which a browser need not ask again whether it may, the most that any of them keeps.
+const PREFLIGHT_HOLDS: usize = 7_200;
+
 /// Where to listen, and what browsers may know of the configuration.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -44,6 +48,8 @@ pub struct Options {
     /// Number of threads that answer requests.
     pub workers: usize,
     pub public: PublicConfig,
+    /// Whose pages a browser lets ask: the frontend's, and others of the operator's.
+    pub origins: Vec<String>,
     pub trusted_proxies: TrustedProxies,
     pub leaked_passwords: Option<Arc<LeakedPasswords>>,
 }
@@ -70,6 +76,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
         bind,
         workers,
         public,
+        origins,
         trusted_proxies,
         leaked_passwords,
     } = options;
@@ -86,6 +93,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
             .app_data(web::Data::new(counted.clone()))
             .app_data(judging.clone())
             .app_data(trusted_proxies.clone())
+            .wrap(cors(&origins))
             .wrap(security_headers())
             .wrap(middleware::from_fn(observe::observe))
             .wrap(tracing_actix_web::TracingLogger::<observe::RequestSpan>::new())
@@ -116,6 +124,21 @@ fn serve(document: web::Bytes) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::json())
         .body(document)
+}
+
+/// Tokens travel in a header that no page of another origin can make a browser send, so what this allows
+/// is reading the answers (Fetch standard, section 3.2). Whoever is not allowed is answered all the same:
+/// a browser keeps the answer from the page, and other callers have no origin.
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "POST", "PATCH", "PUT", "DELETE"])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers(["retry-after", "www-authenticate", "x-request-id"])
+        .block_on_origin_mismatch(false)
+        .max_age(PREFLIGHT_HOLDS);
+    origins
+        .iter()
+        .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 fn security_headers() -> DefaultHeaders {
