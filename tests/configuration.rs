@@ -89,6 +89,7 @@ fn what_is_in_force_is_shown_without_secrets() {
     OPS_BIND                127.0.0.1:0
     PUBLIC_URL              http://api.test
     FRONTEND_URL            http://app.test
+    ALLOWED_ORIGINS         (not set)
     ONBOARDING_TOOLS        connectwise,autotask,halopsa,none
     DATABASE_URL            (set)
     DATABASE_POOL_SIZE      8
@@ -114,8 +115,10 @@ fn what_is_in_force_is_shown_without_secrets() {
     PASSWORD_PEPPER         (set)
     BCRYPT_COST             4
     HASH_WORKERS            16
+    LEAKED_PASSWORDS_FILE   (not set)
     RATE_LIMITS             off
     TRUSTED_PROXIES         (not set)
+    THROWAWAY_DOMAINS_FILE  (not set)
     WORKER_CONCURRENCY      4
     RECONCILE_ENABLED       false
     RECONCILE_CALLS_PER_MINUTE 120
