@@ -23,6 +23,7 @@ mod m20261128_000023_erasure;
 mod m20261128_000024_invites_over;
 mod m20261128_000025_unproven;
 mod m20261128_000026_linking;
+mod m20261128_000027_over;
 
 use graphile_worker::WorkerUtils;
 use sea_orm_migration::{
@@ -120,6 +121,7 @@ pub fn fingerprint() -> String {
         include_str!("m20261128_000024_invites_over.rs"),
         include_str!("m20261128_000025_unproven.rs"),
         include_str!("m20261128_000026_linking.rs"),
+        include_str!("m20261128_000027_over.rs"),
     ];
     let mut digest = hex::encode(Sha256::digest(sources.concat()));
     digest.truncate(16);
@@ -153,6 +155,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000024_invites_over::Migration),
             Box::new(m20261128_000025_unproven::Migration),
             Box::new(m20261128_000026_linking::Migration),
+            Box::new(m20261128_000027_over::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tollgate_testkit::burst;
 
@@ -158,6 +159,37 @@ async fn a_trial_runs_on_while_a_purchase_is_pending_and_after_it_fails() {
     assert_eq!(statuses(&world).await, ["incomplete_expired"]);
     assert_eq!(world.standing(&ada).await, "trialing pro by trial");
     assert_eq!(world.count(OPEN).await, 0);
+    world
+        .start_subscription(&ada, &monthly("pro", 1))
+        .await
+        .ok(200);
+}
+
+#[tokio::test]
+async fn a_purchase_that_is_never_paid_gives_nobody_more_days_to_read() {
+    let world = World::start().await;
+    let mut ada = world.person("Ada").await;
+    world.verify(&ada).await;
+    world.buy(&ada, "pro").await;
+    let subscription = world.subscription(&ada).await;
+    let path = format!("subscriptions/{subscription}");
+    world.stripe(Method::DELETE, &path, &[]).await;
+    world.drain().await;
+    assert_eq!(world.standing(&ada).await, "canceled pro by read_only");
+    world.advance(DAY * 28).await;
+    world.sign_in(&mut ada).await;
+    let begun = world.start_subscription(&ada, &monthly("pro", 1)).await;
+    assert_eq!(begun.ok(200)["status"], "pending_payment");
+    let gate = world.get("/gate?access=read").by(&ada).send().await;
+    assert_eq!(gate.refusal(), (402, "payment_pending".to_owned()));
+    world.advance(DAY).await;
+    world.drain().await;
+    world.sign_in(&mut ada).await;
+    assert_eq!(world.standing(&ada).await, "expired pro by read_only");
+    world.advance(DAY).await;
+    world.sign_in(&mut ada).await;
+    assert_eq!(world.standing(&ada).await, "expired pro by nothing");
+    // And the next purchase is asked for as before.
     world
         .start_subscription(&ada, &monthly("pro", 1))
         .await

@@ -199,7 +199,9 @@ pub fn access(standing: &Standing, now: Timestamp, policy: Policy) -> Access<'_>
                 plan: &trial.plan,
                 basis: Basis::Trial,
             },
-            Meanwhile::Trial(_) | Meanwhile::Nothing => Access::Locked(Locked::PaymentPending),
+            Meanwhile::Trial(_) | Meanwhile::Nothing | Meanwhile::Over { .. } => {
+                Access::Locked(Locked::PaymentPending)
+            }
         },
         Subscription::Active(bought) => Access::Full {
             plan: &bought.plan,
@@ -212,7 +214,7 @@ pub fn access(standing: &Standing, now: Timestamp, policy: Policy) -> Access<'_>
         Subscription::Unpaid(debt) => after(&debt.bought.plan, debt.since, now, policy),
         Subscription::Paused(_) => Access::Locked(Locked::Inactive),
         Subscription::Canceled(ended) | Subscription::Expired(ended) => {
-            after(&ended.bought.plan, ended.ended_at, now, policy)
+            after(&ended.bought.plan, ended.access_ended(), now, policy)
         }
     }
 }
@@ -260,7 +262,7 @@ pub fn next_deadline(standing: &Standing, now: Timestamp, policy: Policy) -> Opt
         }
         Subscription::Unpaid(debt) => (None, Some(debt.since)),
         Subscription::Canceled(ended) | Subscription::Expired(ended) => {
-            (None, Some(ended.ended_at))
+            (None, Some(ended.access_ended()))
         }
         Subscription::Free { .. }
         | Subscription::Active(_)
@@ -292,7 +294,9 @@ pub fn wire_status(standing: &Standing, now: Timestamp) -> Option<Status> {
         Subscription::PendingPayment(pending) => match &pending.meanwhile {
             Meanwhile::Free { .. } => Status::Active,
             Meanwhile::Trial(trial) if trial.period.runs_at(now) => Status::Trialing,
-            Meanwhile::Trial(_) | Meanwhile::Nothing => Status::PendingPayment,
+            Meanwhile::Trial(_) | Meanwhile::Nothing | Meanwhile::Over { .. } => {
+                Status::PendingPayment
+            }
         },
         Subscription::PastDue(_) => Status::PastDue,
         Subscription::Unpaid(_) => Status::Unpaid,

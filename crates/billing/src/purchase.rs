@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tollgate_primitives::{PlanKey, Timestamp};
 
-use crate::{Interval, PriceId, Standing, Subscription, Trialing};
+use crate::{Ended, Interval, PriceId, Standing, Subscription, Trialing};
 
 /// A provider refuses a trial that ends sooner than this after the checkout opens
 /// (<https://docs.stripe.com/api/checkout/sessions/create>, `subscription_data.trial_end`).
@@ -154,7 +154,13 @@ fn free_plan(standing: &Standing, now: Timestamp) -> Subscription {
         Some(free @ Subscription::Free { .. }) => free.clone(),
         before => Subscription::Free {
             since: now,
-            failed: before.as_ref().and_then(Subscription::ended).cloned(),
+            failed: before
+                .as_ref()
+                .and_then(Subscription::ended)
+                .map(|ended| Ended {
+                    over_since: None,
+                    ..ended.clone()
+                }),
         },
     }
 }

@@ -122,7 +122,13 @@ pub struct PendingPayment {
 pub enum Meanwhile {
     Nothing,
     Trial(Trial),
-    Free { since: Timestamp },
+    Free {
+        since: Timestamp,
+    },
+    /// What was bought before ran, and is over.
+    Over {
+        since: Timestamp,
+    },
 }
 
 /// A renewal failed; the provider is retrying.
@@ -146,6 +152,16 @@ pub struct Unpaid {
 pub struct Ended {
     pub bought: Bought,
     pub ended_at: Timestamp,
+    /// When what ran before it was over, if it never ran itself: a purchase that fails gives nothing anew.
+    pub over_since: Option<Timestamp>,
+}
+
+impl Ended {
+    /// Since when the account has nothing any more.
+    #[must_use]
+    pub fn access_ended(&self) -> Timestamp {
+        self.over_since.unwrap_or(self.ended_at)
+    }
 }
 
 /// Access for free, granted by an operator. Lies under everything else; the provider never hears of it.
@@ -303,7 +319,7 @@ impl Meanwhile {
     pub const fn trial(&self) -> Option<&Trial> {
         match self {
             Self::Trial(trial) => Some(trial),
-            Self::Nothing | Self::Free { .. } => None,
+            Self::Nothing | Self::Free { .. } | Self::Over { .. } => None,
         }
     }
 }

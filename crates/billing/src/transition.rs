@@ -207,7 +207,58 @@ fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
         // Of two that are over the later counts. Where the provider does not say when, the stamp
         // cannot stand in: it is that of the question, and each would be later than the other.
         (Some(ended), true) if snapshot.ended_at > Some(ended.ended_at) => moved(current, snapshot),
-        (_, true) => Outcome::AlreadyApplied,
+        (_, true) => remembered(state, snapshot),
+    }
+}
+
+/// The end of one that ran, heard of when another has come after it that never did: what there was before
+/// that end, a trial or the free plan, was over with it.
+fn remembered(state: &Subscription, snapshot: &Snapshot) -> Outcome {
+    let ran = snapshot.status == ProviderStatus::Canceled;
+    let Some(end) = snapshot.ended_at.filter(|_| ran) else {
+        return Outcome::AlreadyApplied;
+    };
+    let expired = |ended: &Ended| {
+        Subscription::Expired(Ended {
+            over_since: Some(end),
+            ..ended.clone()
+        })
+    };
+    let next = match state {
+        Subscription::PendingPayment(pending) if was_there(&pending.meanwhile) < end => {
+            Subscription::PendingPayment(PendingPayment {
+                meanwhile: Meanwhile::Over { since: end },
+                ..pending.clone()
+            })
+        }
+        Subscription::Trialing(Trialing::Reverse {
+            trial,
+            failed: Some(failed),
+        }) if trial.period.start() < end => expired(failed),
+        Subscription::Free {
+            since,
+            failed: Some(failed),
+        } if *since < end => expired(failed),
+        Subscription::Expired(ended) if ended.over_since < Some(end) => expired(ended),
+        Subscription::Free { .. }
+        | Subscription::Trialing(_)
+        | Subscription::PendingPayment(_)
+        | Subscription::Active(_)
+        | Subscription::PastDue(_)
+        | Subscription::Unpaid(_)
+        | Subscription::Paused(_)
+        | Subscription::Canceled(_)
+        | Subscription::Expired(_) => return Outcome::AlreadyApplied,
+    };
+    Outcome::Moved { next, effect: None }
+}
+
+/// Since when.
+const fn was_there(meanwhile: &Meanwhile) -> Timestamp {
+    match meanwhile {
+        Meanwhile::Nothing => Timestamp::MIN,
+        Meanwhile::Trial(trial) => trial.period.start(),
+        Meanwhile::Free { since } | Meanwhile::Over { since } => *since,
     }
 }
 
@@ -378,6 +429,10 @@ fn next_state(current: Option<&Subscription>, snapshot: &Snapshot) -> Subscripti
             let ended = ended(bought, snapshot);
             match meanwhile(current) {
                 Meanwhile::Nothing => Subscription::Expired(ended),
+                Meanwhile::Over { since } => Subscription::Expired(Ended {
+                    over_since: Some(since),
+                    ..ended
+                }),
                 Meanwhile::Trial(trial) => Subscription::Trialing(Trialing::Reverse {
                     trial,
                     failed: Some(ended),
@@ -420,14 +475,19 @@ fn meanwhile(current: Option<&Subscription>) -> Meanwhile {
             Meanwhile::Trial(trial.clone())
         }
         Some(Subscription::PendingPayment(pending)) => pending.meanwhile.clone(),
+        Some(Subscription::Canceled(ended)) => Meanwhile::Over {
+            since: ended.ended_at,
+        },
+        Some(Subscription::Expired(ended)) => match ended.over_since {
+            Some(since) => Meanwhile::Over { since },
+            None => Meanwhile::Nothing,
+        },
         Some(
             Subscription::Trialing(Trialing::Purchased(_))
             | Subscription::Active(_)
             | Subscription::PastDue(_)
             | Subscription::Unpaid(_)
-            | Subscription::Paused(_)
-            | Subscription::Canceled(_)
-            | Subscription::Expired(_),
+            | Subscription::Paused(_),
         )
         | None => Meanwhile::Nothing,
     }
@@ -462,6 +522,7 @@ fn ended(bought: Bought, snapshot: &Snapshot) -> Ended {
     Ended {
         bought,
         ended_at: snapshot.ended_at.unwrap_or_else(|| instant(snapshot.stamp)),
+        over_since: None,
     }
 }
 

@@ -86,6 +86,7 @@ fn ended(end: Timestamp) -> Ended {
     Ended {
         bought: bought(end),
         ended_at: end,
+        over_since: None,
     }
 }
 
@@ -123,6 +124,10 @@ fn subscriptions(end: Timestamp) -> Vec<Subscription> {
         Subscription::PendingPayment(PendingPayment {
             bought: bought(end),
             meanwhile: Meanwhile::Free { since: at(0) },
+        }),
+        Subscription::PendingPayment(PendingPayment {
+            bought: bought(end),
+            meanwhile: Meanwhile::Over { since: at(0) },
         }),
         Subscription::Active(bought(end)),
         Subscription::PastDue(PastDue {

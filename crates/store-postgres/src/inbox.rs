@@ -289,7 +289,7 @@ macro_rules! with_the_change {
                UPDATE purchase_reservations SET closed_at = $2 \
                WHERE account_id = $1 AND closed_at IS NULL \
                  AND ($29 OR stripe_checkout_session_id = $28 \
-                   OR (stripe_subscription_id = $7 AND $19 IS NOT NULL)) \
+                   OR (stripe_subscription_id = $7 AND $19 IS NOT NULL AND $3 <> 'pending_payment')) \
                  AND EXISTS (SELECT FROM subscription) \
                RETURNING stripe_checkout_session_id AS page), \
              audit AS (\

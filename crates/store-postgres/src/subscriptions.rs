@@ -209,7 +209,10 @@ pub(crate) fn from_row(row: &SubscriptionRow) -> Result<Subscription, StoreError
         })),
         "paused" => Ok(Subscription::Paused(bought()?)),
         "canceled" => Ok(Subscription::Canceled(ended()?)),
-        "expired" => Ok(Subscription::Expired(ended()?)),
+        "expired" => Ok(Subscription::Expired(Ended {
+            over_since: TABLE.timestamp("since", row.since)?,
+            ..ended()?
+        })),
         other => Err(TABLE.corrupt("status", format_args!("is {other}"))),
     }
 }
@@ -264,6 +267,9 @@ fn meanwhile_from_row(row: &SubscriptionRow) -> Result<Meanwhile, StoreError> {
     if let Some(since) = TABLE.timestamp("since", row.since)? {
         return Ok(Meanwhile::Free { since });
     }
+    if let Some(since) = TABLE.timestamp("ended_at", row.ended_at)? {
+        return Ok(Meanwhile::Over { since });
+    }
     Ok(trial_from_row(row)?.map_or(Meanwhile::Nothing, Meanwhile::Trial))
 }
 
@@ -272,7 +278,11 @@ fn ended_from_row(row: &SubscriptionRow) -> Result<Option<Ended>, StoreError> {
         return Ok(None);
     };
     let bought = TABLE.present("plan", bought_from_row(row)?)?;
-    Ok(Some(Ended { bought, ended_at }))
+    Ok(Some(Ended {
+        bought,
+        ended_at,
+        over_since: None,
+    }))
 }
 
 /// `column` is the one that is told when the two do not make a period.
@@ -309,6 +319,11 @@ pub(crate) fn to_row(subscription: &Subscription) -> SubscriptionRow {
                 since: at(*since),
                 ..row
             },
+            // Of what ran before; this one has no end yet.
+            Meanwhile::Over { since } => SubscriptionRow {
+                ended_at: at(*since),
+                ..row
+            },
         },
         Subscription::PastDue(debt) => SubscriptionRow {
             since: at(debt.since),
@@ -319,7 +334,12 @@ pub(crate) fn to_row(subscription: &Subscription) -> SubscriptionRow {
             since: at(debt.since),
             ..row
         },
-        Subscription::Canceled(ended) | Subscription::Expired(ended) => SubscriptionRow {
+        Subscription::Canceled(ended) => SubscriptionRow {
+            ended_at: at(ended.ended_at),
+            ..row
+        },
+        Subscription::Expired(ended) => SubscriptionRow {
+            since: ended.over_since.and_then(at),
             ended_at: at(ended.ended_at),
             ..row
         },
@@ -399,6 +419,7 @@ mod tests {
             Just(Meanwhile::Nothing),
             trials().prop_map(Meanwhile::Trial),
             instants().prop_map(|since| Meanwhile::Free { since }),
+            instants().prop_map(|since| Meanwhile::Over { since }),
         ]
     }
 
@@ -431,7 +452,11 @@ mod tests {
     }
 
     fn ends() -> impl Strategy<Value = Ended> {
-        (purchases(), instants()).prop_map(|(bought, ended_at)| Ended { bought, ended_at })
+        (purchases(), instants()).prop_map(|(bought, ended_at)| Ended {
+            bought,
+            ended_at,
+            over_since: None,
+        })
     }
 
     fn subscriptions() -> impl Strategy<Value = Subscription> {
@@ -457,7 +482,12 @@ mod tests {
                 .prop_map(|(bought, since)| Subscription::Unpaid(Unpaid { bought, since })),
             purchases().prop_map(Subscription::Paused),
             ends().prop_map(Subscription::Canceled),
-            ends().prop_map(Subscription::Expired),
+            (ends(), option::of(instants())).prop_map(|(ended, over_since)| {
+                Subscription::Expired(Ended {
+                    over_since,
+                    ..ended
+                })
+            }),
         ]
     }
 

@@ -51,4 +51,9 @@ expired:  b1 incomplete, b3 incomplete_expired, c4 trialing, c5 trial_will_end, 
 none:     a1 active, a2 active 4, a3 paid, a4 failed 1, a4 past_due 4, a5 failed 2, a6 paid, a6 lost active 4     => active a
 none:     a1 incomplete, a1 paid, a2 lost active, a3 failed 1, a4 failed 2, a5 failed 3, a6 failed 4, a6 paid, a7 lost unpaid => unpaid a
 trial:    a1 trialing, a2 trialing 4, a3 trialing team, a4 trial_will_end, a5 paid, a6 failed 1, a7 failed 2, a7 lost canceled team => canceled a
+none:     a1 active, a1 paid, a2 canceled, b3 incomplete, b4 failed 1, b5 incomplete 4, b6 incomplete_expired 4      => expired/over b
+trial:    a1 active, a1 paid, a2 canceled, b3 incomplete, b4 failed 1, b5 incomplete 4, b6 incomplete_expired 4      => expired/over b
+free:     a1 active, a1 paid, a2 canceled, b3 incomplete, b4 failed 1, b5 incomplete 4, b6 incomplete_expired 4      => expired/over b
+trial:    a1 active, a1 paid, a2 canceled, b3 incomplete, b4 failed 1, b5 incomplete 4, b6 incomplete 5              => pending/over b
+canceled: b1 incomplete, b2 failed 1, b3 incomplete_expired, c4 incomplete, c5 incomplete 4, c6 failed 1, c7 incomplete_expired 4 => expired/over c
 ";

@@ -240,7 +240,7 @@ fn only_what_runs_and_owes_nothing_can_be_moved() {
         let decided = case.decide().map(|_| "moved");
         let expected = match shape {
             "trialing" | "active" => Ok("moved"),
-            "pending" | "pending/trial" | "pending/free" => {
+            "pending" | "pending/trial" | "pending/free" | "pending/over" => {
                 Err(ChangeRefused::PaymentPending(SubscriptionId::new("a")))
             }
             "past_due" | "unpaid" | "paused" => Err(PurchaseRefused::FixPaymentFirst.into()),

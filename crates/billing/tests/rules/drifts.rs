@@ -22,7 +22,9 @@ fn i21_what_says_the_same_is_no_drift() {
         ("unpaid", ProviderStatus::Unpaid),
         ("paused", ProviderStatus::Paused),
         ("canceled", ProviderStatus::Canceled),
+        ("pending/over", ProviderStatus::Incomplete),
         ("expired", ProviderStatus::IncompleteExpired),
+        ("expired/over", ProviderStatus::IncompleteExpired),
         ("free/failed", ProviderStatus::IncompleteExpired),
         ("trial/failed", ProviderStatus::IncompleteExpired),
     ] {
@@ -56,13 +58,18 @@ fn what_was_read_before_the_stored_word_is_no_drift() {
 }
 
 #[test]
-fn an_older_subscription_that_ended_is_no_drift_beside_any_stored_one() {
+fn an_older_subscription_that_ended_is_no_drift_where_its_end_is_known() {
     for shape in SHAPES {
         let long_gone = |read: &mut Snapshot| {
             *read = snapshot("old", ProviderStatus::Canceled, 5);
         };
-        let knows_none = matches!(shape, "none" | "free" | "trial");
-        let expected = knows_none.then_some(Drift::Purchase);
+        let expected = match shape {
+            "none" | "free" | "trial" => Some(Drift::Purchase),
+            // What there was before it was over with it.
+            "trial/failed" => Some(Drift::Status),
+            "pending" | "pending/trial" | "expired" => Some(Drift::Terms),
+            _ => None,
+        };
         assert_eq!(found(shape, long_gone), expected, "{shape}");
     }
 }

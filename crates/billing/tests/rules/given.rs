@@ -11,7 +11,7 @@ const SECOND_ZERO: i64 = 1_767_225_600;
 pub(crate) const DAY: i64 = 24 * 60 * 60;
 
 /// Every shape a stored subscription can have.
-pub(crate) const SHAPES: [&str; 15] = [
+pub(crate) const SHAPES: [&str; 17] = [
     "none",
     "free",
     "free/failed",
@@ -21,12 +21,14 @@ pub(crate) const SHAPES: [&str; 15] = [
     "pending",
     "pending/trial",
     "pending/free",
+    "pending/over",
     "active",
     "past_due",
     "unpaid",
     "paused",
     "canceled",
     "expired",
+    "expired/over",
 ];
 
 /// Every status in the provider's words.
@@ -93,6 +95,8 @@ pub(crate) struct Content {
     /// Since when it is free, owed or over.
     pub(crate) since: Timestamp,
     pub(crate) attempt: u32,
+    /// Since when what ran before is over.
+    pub(crate) over: Timestamp,
 }
 
 impl Content {
@@ -106,6 +110,7 @@ impl Content {
             },
             since: at(second),
             attempt: 2,
+            over: at(50),
         }
     }
 }
@@ -125,15 +130,23 @@ pub(crate) fn state(shape: &str, content: Content) -> Option<Subscription> {
         trial,
         since,
         attempt,
+        over,
     } = content;
     let ended = Ended {
         bought: bought.clone(),
         ended_at: since,
+        over_since: None,
     };
     let reverse = |failed| {
         Subscription::Trialing(Trialing::Reverse {
             trial: trial.clone(),
             failed,
+        })
+    };
+    let pending = |meanwhile| {
+        Subscription::PendingPayment(PendingPayment {
+            bought: bought.clone(),
+            meanwhile,
         })
     };
     Some(match shape {
@@ -149,18 +162,10 @@ pub(crate) fn state(shape: &str, content: Content) -> Option<Subscription> {
         "trial" => reverse(None),
         "trial/failed" => reverse(Some(ended)),
         "trialing" => Subscription::Trialing(Trialing::Purchased(bought)),
-        "pending" => Subscription::PendingPayment(PendingPayment {
-            bought,
-            meanwhile: Meanwhile::Nothing,
-        }),
-        "pending/trial" => Subscription::PendingPayment(PendingPayment {
-            bought,
-            meanwhile: Meanwhile::Trial(trial),
-        }),
-        "pending/free" => Subscription::PendingPayment(PendingPayment {
-            bought,
-            meanwhile: Meanwhile::Free { since },
-        }),
+        "pending" => pending(Meanwhile::Nothing),
+        "pending/trial" => pending(Meanwhile::Trial(trial)),
+        "pending/free" => pending(Meanwhile::Free { since }),
+        "pending/over" => pending(Meanwhile::Over { since: over }),
         "active" => Subscription::Active(bought),
         "past_due" => Subscription::PastDue(PastDue {
             bought,
@@ -171,6 +176,10 @@ pub(crate) fn state(shape: &str, content: Content) -> Option<Subscription> {
         "paused" => Subscription::Paused(bought),
         "canceled" => Subscription::Canceled(ended),
         "expired" => Subscription::Expired(ended),
+        "expired/over" => Subscription::Expired(Ended {
+            over_since: Some(over),
+            ..ended
+        }),
         unheard => panic!("no state has the shape {unheard}"),
     })
 }
@@ -187,13 +196,17 @@ pub(crate) fn shape(state: Option<&Subscription>) -> &'static str {
             Meanwhile::Nothing => "pending",
             Meanwhile::Trial(_) => "pending/trial",
             Meanwhile::Free { .. } => "pending/free",
+            Meanwhile::Over { .. } => "pending/over",
         },
         Some(Subscription::Active(_)) => "active",
         Some(Subscription::PastDue(_)) => "past_due",
         Some(Subscription::Unpaid(_)) => "unpaid",
         Some(Subscription::Paused(_)) => "paused",
         Some(Subscription::Canceled(_)) => "canceled",
-        Some(Subscription::Expired(_)) => "expired",
+        Some(Subscription::Expired(Ended {
+            over_since: None, ..
+        })) => "expired",
+        Some(Subscription::Expired(_)) => "expired/over",
     }
 }
 

@@ -5,6 +5,8 @@ use tollgate_billing::{
     Subscription, SubscriptionId, transition,
 };
 
+use tollgate_primitives::Timestamp;
+
 use crate::given::{Content, DAY, at, bought, plan, snapshot, stamp, state, status};
 
 /// Events are heard and reads happen then, and it is always that late: after every event of every life.
@@ -148,6 +150,7 @@ impl Life {
         let content = Content {
             bought: bought(last),
             since: last.ended_at.unwrap_or(at(0)),
+            over: self.last_end_of_another(id).unwrap_or(at(0)),
             ..Content::as_of(0)
         };
         let mut implied = state(shape, content);
@@ -155,6 +158,17 @@ impl Life {
             *since = at(0);
         }
         implied
+    }
+}
+
+impl Life {
+    /// Of one that ran.
+    fn last_end_of_another(&self, id: &str) -> Option<Timestamp> {
+        let ran = |last: &&Snapshot| {
+            last.subscription.as_str() != id && last.status == ProviderStatus::Canceled
+        };
+        let ends = self.finally.iter().filter(ran);
+        ends.filter_map(|last| last.ended_at).max()
     }
 }
 

@@ -24,12 +24,14 @@ trialing       -   charge -
 pending        -   -      -
 pending/trial  end -      -
 pending/free   -   -      -
+pending/over   -   -      -
 active         -   -      -
 past_due       -   -      failure
 unpaid         -   -      failure
 paused         -   -      -
 canceled       -   -      failure
 expired        -   -      -
+expired/over   -   -      -
 ";
 
 #[test]

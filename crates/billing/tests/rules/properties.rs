@@ -273,6 +273,7 @@ fn states() -> impl Strategy<Value = Option<Subscription>> {
                     trial,
                     since,
                     attempt,
+                    over: since,
                 },
             )
         })
@@ -370,7 +371,11 @@ fn end(life: &Life, status: ProviderStatus) -> &'static str {
     use ProviderStatus::{
         Active, Canceled, Incomplete, IncompleteExpired, PastDue, Paused, Trialing, Unpaid,
     };
+    // What ran before took away what there was before it.
+    let ran = life.finally.iter().any(|last| last.status == Canceled);
     match (status, shape(life.start.as_ref())) {
+        (Incomplete, _) if ran => "pending/over",
+        (IncompleteExpired, _) if ran => "expired/over",
         (Incomplete, "trial") => "pending/trial",
         (Incomplete, "free") => "pending/free",
         (Incomplete, _) => "pending",

@@ -14,12 +14,14 @@ trialing       lives -     -       -
 pending        lives -     -       -
 pending/trial  lives -     reverse -
 pending/free   lives -     -       free
+pending/over   lives -     -       -
 active         lives -     -       -
 past_due       lives -     -       -
 unpaid         lives -     -       -
 paused         lives -     -       -
 canceled       -     ended -       -
 expired        -     ended -       -
+expired/over   -     ended -       -
 ";
 
 #[test]

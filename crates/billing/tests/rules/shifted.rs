@@ -87,6 +87,9 @@ impl Shifted for Meanwhile {
             Self::Free { since } => Self::Free {
                 since: since.shifted(by),
             },
+            Self::Over { since } => Self::Over {
+                since: since.shifted(by),
+            },
         }
     }
 }
@@ -96,6 +99,7 @@ impl Shifted for Ended {
         Self {
             bought: self.bought.shifted(by),
             ended_at: self.ended_at.shifted(by),
+            over_since: self.over_since.shifted(by),
         }
     }
 }

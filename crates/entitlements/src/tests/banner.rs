@@ -52,7 +52,7 @@ fn every_other_state_has_one_banner_or_none() {
         let expected = match &subscription {
             Subscription::Free { .. }
             | Subscription::PendingPayment(PendingPayment {
-                meanwhile: Meanwhile::Nothing | Meanwhile::Free { .. },
+                meanwhile: Meanwhile::Nothing | Meanwhile::Free { .. } | Meanwhile::Over { .. },
                 ..
             }) => None,
             Subscription::Trialing(_)

@@ -236,6 +236,7 @@ async fn customers_prices_and_events_are_looked_up_a_page_at_a_time() {
     let ended = Subscription::Canceled(Ended {
         bought: bought(1, 7),
         ended_at: now(),
+        over_since: None,
     });
     bench.put(1, &ended).await;
     let found = store

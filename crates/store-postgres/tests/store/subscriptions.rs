@@ -16,6 +16,7 @@ fn ended() -> Ended {
     Ended {
         bought: bought(1, 7),
         ended_at: at(9),
+        over_since: None,
     }
 }
 
@@ -28,6 +29,12 @@ fn every_variant() -> Vec<Subscription> {
         ..bought(1, 7)
     };
     let bought = bought(1, 7);
+    let pending = |meanwhile| {
+        Subscription::PendingPayment(PendingPayment {
+            bought: bought.clone(),
+            meanwhile,
+        })
+    };
     vec![
         Subscription::Free {
             since: now(),
@@ -46,18 +53,10 @@ fn every_variant() -> Vec<Subscription> {
             failed: Some(ended()),
         }),
         Subscription::Trialing(Trialing::Purchased(bought.clone())),
-        Subscription::PendingPayment(PendingPayment {
-            bought: bought.clone(),
-            meanwhile: Meanwhile::Nothing,
-        }),
-        Subscription::PendingPayment(PendingPayment {
-            bought: bought.clone(),
-            meanwhile: Meanwhile::Trial(trial()),
-        }),
-        Subscription::PendingPayment(PendingPayment {
-            bought: bought.clone(),
-            meanwhile: Meanwhile::Free { since: at(3) },
-        }),
+        pending(Meanwhile::Nothing),
+        pending(Meanwhile::Trial(trial())),
+        pending(Meanwhile::Free { since: at(3) }),
+        pending(Meanwhile::Over { since: at(3) }),
         Subscription::Active(bought.clone()),
         Subscription::Active(leaving),
         Subscription::PastDue(PastDue {
@@ -72,6 +71,10 @@ fn every_variant() -> Vec<Subscription> {
         Subscription::Paused(bought),
         Subscription::Canceled(ended()),
         Subscription::Expired(ended()),
+        Subscription::Expired(Ended {
+            over_since: Some(at(2)),
+            ..ended()
+        }),
     ]
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn implied(world: &World) -> Option<Subscription> {
     let ended = |bought| Ended {
         bought,
         ended_at: ended_at.unwrap(),
+        over_since: None,
     };
     let since = Timestamp::MIN;
     Some(match status {
@@ -57,6 +58,8 @@ pub(crate) fn settled(state: Option<Subscription>) -> Option<Subscription> {
     };
     let ended = |ended: Ended| Ended {
         bought: undated(ended.bought),
+        // Whether an end before it was heard of.
+        over_since: None,
         ..ended
     };
     Some(match state? {
@@ -71,7 +74,10 @@ pub(crate) fn settled(state: Option<Subscription>) -> Option<Subscription> {
         }),
         Subscription::PendingPayment(pending) => Subscription::PendingPayment(PendingPayment {
             bought: undated(pending.bought),
-            meanwhile: pending.meanwhile,
+            meanwhile: match pending.meanwhile {
+                Meanwhile::Nothing | Meanwhile::Over { .. } => Meanwhile::Nothing,
+                meanwhile @ (Meanwhile::Trial(_) | Meanwhile::Free { .. }) => meanwhile,
+            },
         }),
         Subscription::Trialing(Trialing::Purchased(bought)) => {
             Subscription::Trialing(Trialing::Purchased(undated(bought)))
