@@ -249,6 +249,8 @@ async fn t84_of_different_choices_at_once_at_most_one_can_be_paid() {
         let statuses = statuses(&world).await;
         let live = statuses.iter().filter(|status| *status == "incomplete");
         assert!(live.count() <= round, "one for each person: {statuses:?}");
+        // What was given up for another choice never ran, and takes no trial away.
+        assert_eq!(world.standing(&ada).await, "trialing pro by trial");
     }
 }
 

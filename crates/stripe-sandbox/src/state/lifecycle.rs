@@ -150,7 +150,7 @@ impl State {
         }
     }
 
-    fn expire_incomplete(&mut self, id: &str) {
+    pub(super) fn expire_incomplete(&mut self, id: &str) {
         let open: Vec<String> = self
             .invoices_of(id)
             .map(|invoice| invoice.id.clone())

@@ -487,10 +487,20 @@ impl State {
         }
     }
 
-    /// `DELETE /v1/subscriptions/{id}`.
+    /// `DELETE /v1/subscriptions/{id}`. One that never ran is over as if its hours were: that is how Stripe
+    /// tells of it (the event in <https://github.com/pay-rails/pay/issues/91>, 72 seconds old).
     pub(crate) fn cancel_now(&mut self, id: &str, why: Cancellation) -> Result<(), StripeError> {
-        if self.subscription(id)?.status.is_terminal() {
+        let status = self.subscription(id)?.status;
+        if status.is_terminal() {
             return Err(StripeError::no_such("subscription", id));
+        }
+        if status == Status::Incomplete {
+            let now = self.now;
+            self.edit_subscription_quietly(id, |subscription| {
+                subscription.canceled_at = Some(now);
+            });
+            self.expire_incomplete(id);
+            return Ok(());
         }
         self.edit_subscription_quietly(id, |subscription| {
             subscription.cancel_at = None;
