@@ -1,11 +1,9 @@
 //! An owner hands the account over to a member and goes on as an admin, in one transaction. Whoever
 //! found a device open cannot: it needs the password, or a sign-in of the last minutes.
 
-use std::time::Duration;
-
 use serde_json::json;
 use thiserror::Error;
-use tollgate_identity::{Password, Role};
+use tollgate_identity::{Password, Role, session::FRESH};
 use tollgate_invites::{MemberRefused, may_transfer};
 use tollgate_primitives::UserId;
 
@@ -14,9 +12,6 @@ use crate::{
     ports::{AuditEntry, Caller, PasswordsError, StoreError, TeamNotice, Verdict},
     team_mail,
 };
-
-/// How long after a sign-in the password need not be given again.
-const FRESH: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Error)]
 pub enum TransferError {
