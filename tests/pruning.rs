@@ -99,6 +99,30 @@ async fn t58_whoever_never_proves_the_address_is_erased_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn t58_whoever_proves_the_address_in_that_moment_stays() {
+    let world = World::start().await;
+    world.person("Ada").await;
+    world.advance(15 * DAY).await;
+    let mut proving = world.database.pool().begin().await.unwrap();
+    sqlx::query("UPDATE users SET email_verified_at = now()")
+        .execute(&mut *proving)
+        .await
+        .unwrap();
+    let proven = async {
+        let mut polls = tokio::time::interval(std::time::Duration::from_millis(5));
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+        while world.count(waiting).await == 0 {
+            polls.tick().await;
+        }
+        proving.commit().await.unwrap();
+    };
+    tokio::join!(world.prune(), proven);
+    assert_eq!(world.count("SELECT count(*) FROM users").await, 1);
+    assert_eq!(world.count("SELECT count(*) FROM memberships").await, 1);
+    assert!(world.trail("user_erased").await.is_empty());
+}
+
+#[tokio::test]
 async fn what_is_over_is_deleted_and_whoever_is_signed_in_stays_so() {
     let world = World::start().await;
     let ada = world.person("Ada").await;

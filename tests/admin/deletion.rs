@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate_testkit::burst;
 use uuid::Uuid;
 
-use crate::world::{Answer, Person, Setup, World, raw_request};
+use crate::world::{Answer, Person, Setup, World, monthly, raw_request};
 
 async fn delete(world: &World, olga: &Person, account: &str, body: Value) -> Answer {
     let path = format!("/accounts/{account}");
@@ -60,6 +60,21 @@ async fn i25_a_deleted_account_is_empty_and_what_it_bought_ends_for_good() {
     let trail = world.trail("account_deleted").await;
     assert_eq!(trail.len(), 1);
     assert_eq!(trail[0].0.as_ref(), Some(&olga.id));
+}
+
+#[tokio::test]
+async fn i25_a_page_of_a_deleted_account_can_be_paid_no_more() {
+    let world = World::start().await;
+    let olga = world.operator().await;
+    let ada = world.person("Ada").await;
+    world.verify(&ada).await;
+    world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    let because = json!({ "reason": "asked by letter" });
+    delete(&world, &olga, &ada.account, because).await.ok(204);
+    world.drain().await;
+    let pages = world.stripe_list("checkout/sessions").await;
+    assert_eq!(pages.len(), 1);
+    assert_eq!(pages[0]["status"], "expired");
 }
 
 #[tokio::test]
