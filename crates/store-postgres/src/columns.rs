@@ -1,10 +1,10 @@
 //! Reading what a statement answered, and saying what is wrong when it cannot be read.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TryGetable, Value,
-    prelude::DateTimeUtc,
+    prelude::DateTimeUtc, sqlx,
 };
 use serde::de::DeserializeOwned;
 use tollgate_primitives::Timestamp;
@@ -64,6 +64,20 @@ pub(crate) async fn execute(
         .await
         .map_err(unavailable(step))?;
     Ok(done.rows_affected())
+}
+
+/// One error, told to each who asked.
+pub(crate) fn all_failed<T>(
+    step: &'static str,
+    error: sqlx::Error,
+    count: usize,
+) -> Vec<Result<T, StoreError>> {
+    let error = Arc::new(error);
+    let told = || StoreError::Unavailable {
+        step,
+        source: Box::new(Arc::clone(&error)),
+    };
+    (0..count).map(|_| Err(told())).collect()
 }
 
 /// The table whose row is being read, for the error when it cannot be.

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, QueryResult, Value,
+    sqlx::{self, Row},
+};
 use tollgate_billing::{Grant, Standing};
 use tollgate_entitlements::{FeatureKey, FeatureOverride, LimitKey, LimitOverride, Overrides};
 use tollgate_primitives::{AccountId, SessionId, Timestamp, UserId};
@@ -11,11 +14,12 @@ use tollgate_use_cases::ports::{AccountFacts, Caller, StoreError};
 use uuid::Uuid;
 
 use crate::{
-    columns::{Columns, Table, one, statement},
+    columns::{Columns, Table, all_failed, one, statement},
     kept::{self, Keeper, Kept, revision_column},
     members::{live_invites, role},
     rows::user,
     subscriptions,
+    together::Together,
 };
 
 const MEMBERSHIPS: Table = Table("memberships");
@@ -84,7 +88,9 @@ const CALLER: &str = concat!(
     caller_lives!()
 );
 
-/// All there is to know of an account that is not excepted; the rest is in the catalog.
+/// All there is to know of accounts that are not excepted; the rest is in the catalog. `$1` the sessions,
+/// `$2` their accounts, answered with the number of each that was found. Each is found by its key,
+/// however few rows a table has.
 const PLAIN: &str = concat!(
     "SELECT ",
     revision_column!(),
@@ -92,12 +98,20 @@ const PLAIN: &str = concat!(
     caller_columns!(),
     ", u.pending_kept_banner, ",
     subscriptions::state_columns!(),
-    caller_source!(),
-    " LEFT JOIN subscriptions s ON s.account_id = $2",
-    caller_lives!()
+    ", t.n \
+     FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS t (session, account, n) \
+     CROSS JOIN LATERAL (\
+         SELECT x.user_id FROM auth_sessions x \
+         WHERE x.id = t.session AND x.revoked_at IS NULL LIMIT 1) a \
+     CROSS JOIN LATERAL (SELECT x.* FROM users x WHERE x.id = a.user_id LIMIT 1) u \
+     CROSS JOIN LATERAL (\
+         SELECT x.role FROM memberships x \
+         WHERE x.account_id = t.account AND x.user_id = a.user_id LIMIT 1) m \
+     LEFT JOIN LATERAL (\
+         SELECT x.* FROM subscriptions x WHERE x.account_id = t.account LIMIT 1) s ON true"
 );
 
-/// As [`PLAIN`], with the grant, the exceptions, and the seats taken at `$3` unless that is null.
+/// What [`PLAIN`] tells, of one, with the grant, the exceptions, and the seats taken at `$3` unless that is null.
 const WHOLE: &str = concat!(
     "SELECT ",
     revision_column!(),
@@ -129,18 +143,50 @@ pub(crate) async fn caller(
         .transpose()
 }
 
-/// One round trip, unless the catalog has changed since the last question.
+/// Whose facts are asked for.
+pub(crate) type Whose = (SessionId, AccountId);
+
+/// The row of [`PLAIN`] of each, in their order.
+pub(crate) async fn plain(
+    database: DatabaseConnection,
+    whose: Vec<Whose>,
+) -> Vec<Result<Option<QueryResult>, StoreError>> {
+    let column = |of: fn(&Whose) -> Uuid| whose.iter().map(of).collect::<Vec<_>>();
+    let found = sqlx::query(PLAIN)
+        .bind(column(|(session, _)| session.as_uuid()))
+        .bind(column(|(_, account)| account.as_uuid()))
+        .fetch_all(database.get_postgres_connection_pool());
+    let placed = found.await.and_then(|rows| {
+        let mut placed: Vec<_> = whose.iter().map(|_| None).collect();
+        for row in rows {
+            let number: i64 = row.try_get("n")?;
+            let place = usize::try_from(number - 1)
+                .ok()
+                .and_then(|n| placed.get_mut(n));
+            *place.ok_or(sqlx::Error::RowNotFound)? = Some(QueryResult::from(row));
+        }
+        Ok(placed)
+    });
+    match placed {
+        Ok(placed) => placed.into_iter().map(Ok).collect(),
+        Err(error) => all_failed(STEP, error, whose.len()),
+    }
+}
+
+const STEP: &str = "find the account's facts";
+
+/// One round trip, unless the catalog has changed since the last question; shared by those who ask at
+/// once, each of whom is told what held after it asked.
 pub(crate) async fn account(
     connection: &impl ConnectionTrait,
     keeper: &Keeper,
-    (session, account): (SessionId, AccountId),
+    plain: &Together<Whose, Result<Option<QueryResult>, StoreError>>,
+    (session, account): Whose,
     count_seats: Option<Timestamp>,
 ) -> Result<Option<AccountFacts>, StoreError> {
-    const STEP: &str = "find the account's facts";
     let newest = keeper.newest().filter(|kept| !kept.excepts(account));
     if let Some(kept) = newest.filter(|_| count_seats.is_none()) {
-        let asked = statement(PLAIN, keys(session, account));
-        let Some(row) = one(connection, STEP, asked).await? else {
+        let Some(row) = plain.ask((session, account)).await?? else {
             return Ok(None);
         };
         let columns = &mut Columns::new(&row);

@@ -5,7 +5,7 @@
 //! Rows are locked in one order: account, subscription, event. Nobody waits for an event's row while
 //! holding what another delivery of the event still needs.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, EntityTrait, QueryResult, Value,
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     catalog,
-    columns::{Columns, Table, execute, one, statement, unavailable},
+    columns::{Columns, Table, all_failed, execute, one, statement, unavailable},
     rows::webhook_event,
     subscriptions::{self, insert, replace, state_columns},
 };
@@ -131,20 +131,6 @@ pub(crate) async fn look_up(
 /// What a statement about many is given of each.
 fn column<'a, T, V>(rows: &'a [T], of: impl Fn(&'a T) -> V) -> Vec<V> {
     rows.iter().map(of).collect()
-}
-
-/// One error, told to each who asked.
-fn all_failed<T>(
-    step: &'static str,
-    error: sqlx::Error,
-    count: usize,
-) -> Vec<Result<T, StoreError>> {
-    let error = Arc::new(error);
-    let told = || StoreError::Unavailable {
-        step,
-        source: Box::new(Arc::clone(&error)),
-    };
-    (0..count).map(|_| Err(told())).collect()
 }
 
 pub(crate) async fn receive(

@@ -52,6 +52,10 @@ pub(crate) async fn connect(settings: &Settings) -> Result<DatabaseConnection, S
                     ("idle_in_transaction_session_timeout", idle.as_str()),
                     // How a statement is answered does not depend on whom it asks about.
                     ("plan_cache_mode", "force_generic_plan"),
+                    // A plan made while a table was empty is kept when it is full. A scan of what has
+                    // no index is thought so dear then that it would be compiled first.
+                    ("enable_seqscan", "off"),
+                    ("jit", "off"),
                 ])
                 .statement_cache_capacity(STATEMENT_CACHE)
         });

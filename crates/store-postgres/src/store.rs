@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{DatabaseConnection, QueryResult, TransactionTrait};
 use tollgate_billing::{Customer, Interval, PriceId, SubscriptionId, purchase::Offer};
 use tollgate_identity::{Purpose, limit::Limit};
 use tollgate_primitives::{
@@ -19,7 +19,8 @@ use tollgate_use_cases::ports::{
 use crate::{
     Settings, catalog,
     columns::unavailable,
-    complimentary, facts,
+    complimentary,
+    facts::{self, Whose},
     inbox::{self, Sought, Told},
     kept::Keeper,
     one_time, outbox, people, pool, purchases, rate_limits, sessions,
@@ -33,6 +34,7 @@ use crate::{
 pub struct PostgresStore {
     database: DatabaseConnection,
     keeper: Arc<Keeper>,
+    plain: Together<Whose, Result<Option<QueryResult>, StoreError>>,
     look_ups: Together<Sought, Result<Received, StoreError>>,
     conclusions: Together<Told, Option<Result<Conclusion, StoreError>>>,
 }
@@ -41,10 +43,11 @@ impl PostgresStore {
     /// Fails when the database does not answer.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let database = pool::connect(settings).await?;
-        let (asked, told) = (database.clone(), database.clone());
+        let (plain, asked, told) = (database.clone(), database.clone(), database.clone());
         Ok(Self {
             database,
             keeper: Arc::default(),
+            plain: Together::new(move |whose| facts::plain(plain.clone(), whose)),
             look_ups: Together::new(move |sought| inbox::look_up(asked.clone(), sought)),
             conclusions: Together::new(move |events| {
                 inbox::conclude_together(told.clone(), events)
@@ -86,7 +89,14 @@ impl Store for PostgresStore {
         count_seats: Option<Timestamp>,
     ) -> Result<Option<AccountFacts>, StoreError> {
         let whose = (session, account);
-        facts::account(&self.database, &self.keeper, whose, count_seats).await
+        facts::account(
+            &self.database,
+            &self.keeper,
+            &self.plain,
+            whose,
+            count_seats,
+        )
+        .await
     }
 
     async fn user(
