@@ -1,5 +1,5 @@
-//! Questions that many ask at once, asked together. Nobody waits for company: whoever comes while every
-//! lane is taken is taken along by the next one that is free.
+//! Questions that many ask at once, asked together. Nobody waits for company: whoever comes while a
+//! statement is under way is taken along by the next one.
 
 use std::{
     fmt,
@@ -10,9 +10,11 @@ use std::{
 use tokio::sync::oneshot;
 use tollgate_use_cases::ports::StoreError;
 
-/// How many statements are under way at once: one is executed while another waits for the disk. The fewer,
-/// the more questions share one.
-const LANES: usize = 2;
+/// How many statements are under way at once, at most. The fewer, the more questions share one.
+const LANES: usize = 4;
+
+/// So many wait for each statement that is under way before there is one more.
+const ENOUGH: usize = 32;
 
 /// So many share one statement at most.
 const MOST: usize = 64;
@@ -54,7 +56,7 @@ impl<Q: Send + 'static, R: Send + 'static> Together<Q, R> {
         let opens = {
             let mut state = self.0.lock();
             state.waiting.push((question, answer));
-            let opens = state.taken < LANES;
+            let opens = state.taken < LANES && state.waiting.len() > state.taken * ENOUGH;
             state.taken += usize::from(opens);
             opens
         };
@@ -133,7 +135,10 @@ impl<Q, R> fmt::Debug for Together<Q, R> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
 
     use futures_util::future::join_all;
     use tokio::sync::Semaphore;
@@ -161,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_find_every_lane_taken_are_asked_together() {
+    async fn those_who_find_a_statement_under_way_are_asked_together() {
         let gate = Arc::new(Semaphore::new(0));
         let echo = echo(Arc::clone(&gate));
         let asking = tokio::spawn({
@@ -177,6 +182,35 @@ mod tests {
         let together = answers.iter().map(|answer| answer.as_ref().unwrap().1);
         assert!(together.clone().all(|together| together <= MOST));
         assert!(together.clone().any(|together| together > 1));
+    }
+
+    /// One that does not come back holds up no more than [`ENOUGH`].
+    #[tokio::test]
+    async fn one_more_is_under_way_when_enough_wait() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let never = Together::new({
+            let asked = Arc::clone(&asked);
+            move |questions: Vec<u32>| {
+                let count = asked.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    if count == 0 {
+                        std::future::pending::<()>().await;
+                    }
+                    questions
+                }
+            }
+        });
+        let ask = |n| {
+            let never = never.clone();
+            tokio::spawn(async move { never.ask(n).await })
+        };
+        let first = ask(0);
+        tokio::task::yield_now().await;
+        let others: Vec<_> = (1..=33).map(ask).collect();
+        for other in others {
+            other.await.unwrap().unwrap();
+        }
+        assert!(!first.is_finished());
     }
 
     #[tokio::test]
