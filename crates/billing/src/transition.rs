@@ -92,17 +92,14 @@ pub fn transition(
             attempt,
             next_attempt,
             stamp,
-        } => {
-            let warning = Effect::WarnPaymentFailed(PaymentFailure {
+        } => on_stored(current, subscription, |state, bought| {
+            payment_failed(state, bought, (*attempt, *stamp), || PaymentFailure {
                 subscription: subscription.clone(),
                 attempt: *attempt,
                 failed_at: instant(*stamp),
                 next_attempt: *next_attempt,
-            });
-            on_stored(current, subscription, |state, bought| {
-                payment_failed(state, bought, (*attempt, *stamp), warning)
             })
-        }
+        }),
         Event::PaymentSucceeded {
             subscription,
             stamp,
@@ -307,7 +304,7 @@ fn payment_failed(
     state: &Subscription,
     bought: &Bought,
     (attempt, stamp): (u32, Stamp),
-    warning: Effect,
+    failure: impl FnOnce() -> PaymentFailure,
 ) -> Outcome {
     match state {
         Subscription::Trialing(Trialing::Purchased(_)) | Subscription::Active(_) => {
@@ -317,35 +314,12 @@ fn payment_failed(
             if stamp == bought.stamp {
                 return Outcome::NeedsRead;
             }
-            let bought = Bought {
-                stamp,
-                ..bought.clone()
-            };
-            let next = PastDue {
-                bought,
-                since: instant(stamp),
-                attempt,
-            };
-            Outcome::Moved {
-                next: Subscription::PastDue(next),
-                effect: Some(warning),
-            }
+            let failure = failure();
+            owing(bought, stamp, failure.failed_at, failure)
         }
         // Whatever its stamp: the snapshot of the same failure may have come first.
         Subscription::PastDue(debt) if attempt > debt.attempt => {
-            let bought = Bought {
-                stamp: stamp.max(bought.stamp),
-                ..bought.clone()
-            };
-            let next = PastDue {
-                bought,
-                since: debt.since,
-                attempt,
-            };
-            Outcome::Moved {
-                next: Subscription::PastDue(next),
-                effect: Some(warning),
-            }
+            owing(bought, stamp.max(bought.stamp), debt.since, failure())
         }
         // The first payment is made with the customer watching; the rest is past retrying.
         Subscription::PendingPayment(_)
@@ -356,6 +330,21 @@ fn payment_failed(
         | Subscription::Trialing(Trialing::Reverse { .. })
         | Subscription::Canceled(_)
         | Subscription::Expired(_) => Outcome::AlreadyApplied,
+    }
+}
+
+fn owing(bought: &Bought, stamp: Stamp, since: Timestamp, failure: PaymentFailure) -> Outcome {
+    let next = PastDue {
+        bought: Bought {
+            stamp,
+            ..bought.clone()
+        },
+        since,
+        attempt: failure.attempt,
+    };
+    Outcome::Moved {
+        next: Subscription::PastDue(next),
+        effect: Some(Effect::WarnPaymentFailed(failure)),
     }
 }
 
