@@ -310,19 +310,18 @@ pub fn wire_status(standing: &Standing, now: Timestamp) -> Option<Status> {
 /// gives the access that the account has.
 #[must_use]
 pub fn bought_seats(standing: &Standing, now: Timestamp, policy: Policy) -> Option<u32> {
-    match access(standing, now, policy) {
+    let gives_access = matches!(
+        access(standing, now, policy),
         Access::Full {
             basis: Basis::Paid | Basis::Grace | Basis::Trial,
             ..
-        } => {}
-        Access::Full { .. } | Access::ReadOnly { .. } | Access::Free | Access::Locked(_) => {
-            return None;
         }
-    }
-    let subscription = standing.subscription.as_ref()?;
-    let bought = subscription
-        .bought()
-        .filter(|_| subscription.reverse().is_none());
+    );
+    let bought = standing
+        .subscription
+        .as_ref()
+        .filter(|subscription| gives_access && subscription.reverse().is_none())?
+        .bought();
     bought.map(|bought| bought.seats)
 }
 

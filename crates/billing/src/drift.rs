@@ -2,9 +2,7 @@
 
 use std::mem::discriminant;
 
-use tollgate_primitives::Timestamp;
-
-use crate::{Effect, Event, Outcome, Refused, Snapshot, Subscription, transition};
+use crate::{Effect, Outcome, Snapshot, Subscription, transition};
 
 /// In what the stored subscription differs from the provider's, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,18 +20,15 @@ pub enum Drift {
 /// Compares what is stored with `read`, which is how the subscription stood at the provider. What was
 /// stored later than that is no drift.
 #[must_use]
-pub fn drift(current: Option<&Subscription>, read: &Snapshot, now: Timestamp) -> Option<Drift> {
-    match transition(current, &Event::Read(read.clone()), now) {
-        Ok(
-            Outcome::Moved {
-                effect: Some(Effect::EndSecond { .. }),
-                ..
-            }
-            | Outcome::Noticed(Effect::EndSecond { .. }),
-        ) => Some(Drift::SecondLive),
-        Ok(Outcome::Moved { next, .. }) => Some(difference(current, &next)),
-        Ok(Outcome::Noticed(_) | Outcome::AlreadyApplied | Outcome::NeedsRead) => None,
-        Err(Refused::UnknownSubscription) => Some(Drift::Purchase),
+pub fn drift(current: Option<&Subscription>, read: &Snapshot) -> Option<Drift> {
+    match transition::read(current, read) {
+        Outcome::Moved {
+            effect: Some(Effect::EndSecond { .. }),
+            ..
+        }
+        | Outcome::Noticed(Effect::EndSecond { .. }) => Some(Drift::SecondLive),
+        Outcome::Moved { next, .. } => Some(difference(current, &next)),
+        Outcome::Noticed(_) | Outcome::AlreadyApplied | Outcome::NeedsRead => None,
     }
 }
 

@@ -183,7 +183,7 @@ fn observed_another(state: &Subscription, bought: &Bought, snapshot: &Snapshot) 
     moved(Some(state), snapshot)
 }
 
-fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
+pub(crate) fn read(current: Option<&Subscription>, snapshot: &Snapshot) -> Outcome {
     let Some((state, bought)) = current.and_then(|state| Some((state, state.bought()?))) else {
         return moved(current, snapshot);
     };

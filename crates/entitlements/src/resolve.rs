@@ -169,21 +169,14 @@ fn by_key<'a, K: Ord, V, O>(
     key_of: fn(&O) -> &K,
 ) -> impl Iterator<Item = (&'a K, Option<&'a (K, V)>, Option<&'a O>)> {
     iter::from_fn(move || {
-        let order = match (plan.first(), overrides.first()) {
-            (Some((key, _)), Some(own)) => key.cmp(key_of(own)),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => return None,
-        };
-        let row = if order.is_le() {
-            plan.split_off_first()
-        } else {
-            None
-        };
-        let own = if order.is_ge() {
-            overrides.split_off_first()
-        } else {
-            None
+        let (row, own) = match (plan.first(), overrides.first()) {
+            (Some((key, _)), Some(own)) => match key.cmp(key_of(own)) {
+                Ordering::Less => (plan.split_off_first(), None),
+                Ordering::Equal => (plan.split_off_first(), overrides.split_off_first()),
+                Ordering::Greater => (None, overrides.split_off_first()),
+            },
+            (Some(_), None) => (plan.split_off_first(), None),
+            (None, _) => (None, overrides.split_off_first()),
         };
         let key = row.map(|(key, _)| key).or(own.map(key_of))?;
         Some((key, row, own))

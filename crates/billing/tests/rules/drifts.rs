@@ -8,7 +8,7 @@ use crate::given::{Content, SHAPES, at, snapshot, state};
 fn found(shape: &str, change: impl FnOnce(&mut Snapshot)) -> Option<Drift> {
     let mut read = snapshot("a", ProviderStatus::Active, 20);
     change(&mut read);
-    drift(state(shape, Content::as_of(10)).as_ref(), &read, at(30))
+    drift(state(shape, Content::as_of(10)).as_ref(), &read)
 }
 
 #[test]

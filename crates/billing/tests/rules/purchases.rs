@@ -217,6 +217,14 @@ fn each_state_begins_in_the_product_as_written() {
 }
 
 #[test]
+fn the_free_plan_is_to_be_had_where_the_catalog_has_it() {
+    let mut case = Case::sound();
+    case.choice.plan = plan("free");
+    case.offer = None;
+    assert_eq!(case.begin(at(NOW)), Err(PurchaseRefused::InvalidPlan));
+}
+
+#[test]
 fn the_free_plan_needs_no_price_and_no_provider_and_keeps_what_was_over() {
     for shape in SHAPES {
         let mut case = Case::in_state(shape);

@@ -1,27 +1,28 @@
 //! What each shape of a stored subscription holds.
 
-use tollgate_billing::{Period, PeriodInvalid, Subscription};
+use tollgate_billing::{Period, PeriodInvalid, Start, Subscription};
 
-use crate::given::{Content, SHAPES, at, state};
+use crate::given::{Content, SHAPES, at, plan, state};
 
-/// `lives` at the provider, `ended` there, a `reverse` trial that runs on, the `free` plan.
+/// `lives` at the provider, `runs` there because it was paid for or tried, `ended` there, a `reverse`
+/// trial that runs on, the `free` plan.
 const WRITTEN: &str = "
-free           -     -     -       free
-free/failed    -     ended -       free
-trial          -     -     reverse -
-trial/failed   -     ended reverse -
-trialing       lives -     -       -
-pending        lives -     -       -
-pending/trial  lives -     reverse -
-pending/free   lives -     -       free
-pending/over   lives -     -       -
-active         lives -     -       -
-past_due       lives -     -       -
-unpaid         lives -     -       -
-paused         lives -     -       -
-canceled       -     ended -       -
-expired        -     ended -       -
-expired/over   -     ended -       -
+free           -     -     -     -       free
+free/failed    -     -     ended -       free
+trial          -     -     -     reverse -
+trial/failed   -     -     ended reverse -
+trialing       lives runs  -     -       -
+pending        lives -     -     -       -
+pending/trial  lives -     -     reverse -
+pending/free   lives -     -     -       free
+pending/over   lives -     -     -       -
+active         lives runs  -     -       -
+past_due       lives runs  -     -       -
+unpaid         lives runs  -     -       -
+paused         lives runs  -     -       -
+canceled       -     -     ended -       -
+expired        -     -     ended -       -
+expired/over   -     -     ended -       -
 ";
 
 #[test]
@@ -38,6 +39,7 @@ fn each_shape_holds_what_is_written() {
         let holds = |word, is_held| if is_held { word } else { "-" };
         let held = [
             holds("lives", state.is_live_at_provider()),
+            holds("runs", state.is_running()),
             holds("ended", state.ended().is_some()),
             holds("reverse", state.reverse().is_some()),
             holds("free", state.is_free()),
@@ -53,6 +55,17 @@ fn a_new_trial_runs_for_its_days_from_now() {
     let content = Content::as_of(100);
     let trial = Subscription::reverse_trial(content.trial.plan.clone(), at(0), 14);
     assert_eq!(Some(trial), state("trial", content));
+}
+
+#[test]
+fn an_account_begins_with_the_free_plan_for_good_or_with_any_other_as_a_trial() {
+    let free = Subscription::Free {
+        since: at(0),
+        failed: None,
+    };
+    assert_eq!(Start::with(plan("free"), 14, at(0)), Start::Free(free));
+    let trial = Subscription::reverse_trial(plan("pro"), at(0), 14);
+    assert_eq!(Start::with(plan("pro"), 14, at(0)), Start::Trial(trial));
 }
 
 #[test]

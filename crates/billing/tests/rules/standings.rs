@@ -3,10 +3,10 @@
 
 use tollgate_billing::{
     Access, AfterEnd, Event, Locked, Outcome, Period, Policy, Snapshot, Standing, Subscription,
-    access, is_paid, transition, wire_status,
+    access, bought_seats, is_paid, transition, wire_status,
 };
 
-use crate::given::{Content, DAY, at, grant, plan, snapshot, state, status};
+use crate::given::{Content, DAY, SHAPES, at, grant, plan, snapshot, state, status};
 
 /// `grace`: still within the 30 days in which people may read after the end.
 /// `trial`: the account had a trial when the status was told, and it still runs.
@@ -192,6 +192,22 @@ fn the_end_of_a_grant_shows_the_providers_state_again() {
         "complimentary"
     );
     assert_eq!(word(&access(&standing, at(TOLD + 10), LOCK)), "grace");
+}
+
+/// Three are bought. A trial of our own has the plan's seats, whatever was begun beside it.
+#[test]
+fn seats_are_those_bought_where_what_was_bought_gives_the_access() {
+    for shape in SHAPES {
+        let mut standing = Standing {
+            subscription: state(shape, Content::as_of(100)),
+            grant: None,
+        };
+        let gives = ["trialing", "active", "past_due"].contains(&shape);
+        let seats = bought_seats(&standing, at(200), LOCK);
+        assert_eq!(seats, gives.then_some(3), "{shape}");
+        standing.grant = Some(grant(None));
+        assert_eq!(bought_seats(&standing, at(200), LOCK), None, "{shape}");
+    }
 }
 
 /// Tells the status to an account with a trial that runs for 90 days, or to a new one.

@@ -4,6 +4,8 @@ use tollgate_billing::{
     Basis, Customer, Interval, IntervalInvalid, PriceId, Status, StatusInvalid, SubscriptionId,
 };
 
+use crate::given::STATUSES;
+
 #[test]
 fn each_status_is_read_from_the_word_it_is_written_as() {
     let words = [
@@ -23,6 +25,18 @@ fn each_status_is_read_from_the_word_it_is_written_as() {
         assert_eq!(Status::parse(word), Ok(status));
     }
     assert_eq!(Status::parse("Active"), Err(StatusInvalid));
+}
+
+#[test]
+fn each_of_the_providers_statuses_shows_as_what_it_is_to_us() {
+    for (word, status) in STATUSES {
+        let shown = match word {
+            "incomplete" => "pending_payment",
+            "incomplete_expired" => "expired",
+            same => same,
+        };
+        assert_eq!(Status::from(status).as_str(), shown);
+    }
 }
 
 #[test]

@@ -218,3 +218,13 @@ proptest! {
         prop_assert_eq!(resolved.basis.is_none(), matches!(access, Access::Locked(_)));
     }
 }
+
+#[test]
+fn keys_are_read_from_the_text_they_are_written_as() {
+    let key = feature("custom_branding");
+    assert_eq!(key.to_string(), "custom_branding");
+    assert_eq!(FeatureKey::try_from(String::from(key.clone())), Ok(key));
+    let key = limit("max_users");
+    assert_eq!(key.to_string(), "max_users");
+    assert_eq!(LimitKey::try_from(String::from(key.clone())), Ok(key));
+}

@@ -141,7 +141,7 @@ async fn settle_one(run: &mut Run<'_>, known: Known<'_>, described: Described) -
         return Ok(());
     };
     let snapshot = described.in_catalog(plan, interval);
-    let Some(drift) = drift(stored, &snapshot, run.now()) else {
+    let Some(drift) = drift(stored, &snapshot) else {
         return Ok(());
     };
     if !run.is_dry {
