@@ -1,5 +1,7 @@
 //! POST /webhooks/stripe
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tollgate_stripe_sandbox::signature_header;
 use tollgate_testkit::burst;
@@ -227,6 +229,53 @@ async fn t77_what_is_not_signed_right_is_refused_and_not_stored() {
         assert_eq!(answer.ok(200), taken(false), "{signature}");
     }
     assert_eq!(world.count("SELECT count(*) FROM webhook_events").await, 1);
+}
+
+/// All of them from one address, as behind a proxy that nobody told us of.
+#[tokio::test]
+async fn t83_a_flood_of_forged_events_is_told_to_wait_and_no_real_one_is_lost() {
+    let world = Setup::default().set("RATE_LIMITS", "strict").start().await;
+    let like = json!({
+        "object": "event", "type": "product.created", "created": 1, "livemode": false,
+        "data": { "object": {} },
+    });
+    let request = |nth: usize| {
+        let mut event = like.clone();
+        event["id"] = json!(format!("evt_{nth}"));
+        let mut body = event.to_string();
+        let signature = world.signature(&body);
+        if nth % 10 > 0 {
+            body.push(' ');
+        }
+        let node = world.address(0);
+        let headers = [("stripe-signature", signature.as_str())];
+        (node, raw_post(node, PATH, &headers, &body))
+    };
+    let replies = burst((0..200).map(request).collect()).await.unwrap();
+    let mut forged = BTreeMap::<u16, usize>::new();
+    for (nth, reply) in replies.iter().enumerate() {
+        if nth % 10 == 0 {
+            assert_eq!(reply.status, 200, "{reply:?}");
+        } else {
+            *forged.entry(reply.status).or_default() += 1;
+        }
+    }
+    assert_eq!(forged, BTreeMap::from([(400, 60), (429, 120)]));
+    assert_eq!(world.count("SELECT count(*) FROM webhook_events").await, 20);
+
+    let forge = async || {
+        let call = world.post("/webhooks/stripe");
+        call.body("application/json", "{}".to_owned()).send().await
+    };
+    world.clock.advance(SECOND * 20);
+    let refused = forge().await;
+    assert_eq!(refused.refusal(), (429, "rate_limited".to_owned()));
+    assert_eq!(refused.header("retry-after"), Some("40"));
+    world.clock.advance(SECOND * 40);
+    assert_eq!(
+        forge().await.refusal(),
+        (400, "invalid_signature".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -138,6 +138,14 @@ pub(crate) fn measured(runs: Vec<(Duration, Vec<Duration>)>) -> Option<Measured>
     })
 }
 
+/// Milliseconds of that percentile; 0 where nothing was measured.
+pub(crate) fn rank(times: &[Duration], percent: usize) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let time = times.get(times.len() * percent / 100);
+    time.map_or(0.0, Duration::as_secs_f64) * 1e3
+}
+
 /// One connection, one request at a time.
 pub(crate) struct Connection {
     stream: TcpStream,

@@ -5,6 +5,7 @@ mod baseline;
 mod case;
 mod database;
 mod deliveries;
+mod flood;
 mod identity;
 mod load;
 mod memory;
@@ -57,6 +58,8 @@ enum Command {
     Storm(storm::Options),
     /// Compare 300,000 subscriptions with the provider's list, within its allowance and in no more memory
     Sweep(sweep::Options),
+    /// Deliver two thousand forged events a second among real ones
+    Flood(flood::Options),
     /// Sign people in: how many, in a storm, and whether the time tells who is known
     Identity(identity::Options),
     /// Send the requests on standard input, as the benchmark tells a child process of its own
@@ -79,6 +82,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::Sweep(sweep)) => {
             log(&options.log)?;
             let report = sweep::measure(sweep)?;
+            (report.to_string(), report.passed())
+        }
+        Some(Command::Flood(flood)) => {
+            log(&options.log)?;
+            let report = flood::measure(flood)?;
             (report.to_string(), report.passed())
         }
         Some(Command::Identity(identity)) => {

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -61,6 +62,15 @@ impl Server {
     /// Resident KiB; `None` where the system does not tell.
     pub(crate) fn resident(&self) -> Option<u64> {
         resident(self.child.id())
+    }
+
+    /// What it has spent on all cores; `None` where the system does not tell. See `proc_pid_stat(5)`.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        let (_, fields) = stat.rsplit_once(") ")?;
+        let mut times = fields.split(' ').skip(11).map(str::parse::<u64>);
+        let hundredths = times.next()?.ok()? + times.next()?.ok()?;
+        Some(Duration::from_millis(10 * hundredths))
     }
 }
 

@@ -50,6 +50,10 @@ pub const MAILS: [Limit; 2] = [
     Limit::of("mails_day", 10, DAY),
 ];
 
+/// Events with a wrong signature from one network. Whoever signs right is not counted. Each node counts
+/// for itself: a count in the store would cost more than the refusal.
+pub const UNSIGNED_EVENTS: Limit = Limit::of("unsigned_events", 60, MINUTE);
+
 /// Offers asked for from one network.
 pub const SALES_LEAD: Limit = Limit::of("sales_lead", 5, HOUR);
 

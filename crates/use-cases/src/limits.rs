@@ -106,7 +106,8 @@ impl App {
     }
 
     /// `None` where nothing is counted.
-    fn in_force(&self, limit: Limit) -> Option<Limit> {
+    #[must_use]
+    pub fn in_force(&self, limit: Limit) -> Option<Limit> {
         match self.settings.rate_limits {
             RateLimits::Strict => Some(limit),
             RateLimits::Wide => Some(limit.wide()),

@@ -17,7 +17,12 @@ use super::{
     Options,
     people::{Kind, PASSWORD, sign_in, token},
 };
-use crate::{load::Connection, report::verdict, server::Server, subject::get};
+use crate::{
+    load::{Connection, rank},
+    report::verdict,
+    server::Server,
+    subject::get,
+};
 
 /// Sign-ins under way at once; far more than are hashed or wait.
 const CONNECTIONS: usize = 64;
@@ -187,12 +192,4 @@ fn watch(server: &Server, peak: &AtomicU64, is_over: &AtomicBool) {
         peak.fetch_max(held, Ordering::Relaxed);
         thread::sleep(Duration::from_millis(100));
     }
-}
-
-/// Milliseconds of that percentile; 0 where nothing was measured.
-fn rank(times: &[Duration], percent: usize) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    let time = times.get(times.len() * percent / 100);
-    time.map_or(0.0, Duration::as_secs_f64) * 1e3
 }

@@ -171,7 +171,7 @@ fn caller(request: &HttpRequest) -> impl Future<Output = Result<Caller, ApiError
     }
 }
 
-fn client_ip(request: &HttpRequest) -> Option<IpAddr> {
+pub(crate) fn client_ip(request: &HttpRequest) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
     let forwarded = request.headers().get_all("x-forwarded-for");
     let forwarded: Vec<_> = forwarded.filter_map(|hops| hops.to_str().ok()).collect();

@@ -11,6 +11,7 @@ mod guards;
 mod observe;
 mod openapi;
 mod routes;
+mod unsigned;
 
 use std::{future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -27,6 +28,8 @@ use secrecy::SecretString;
 use tollgate_use_cases::App;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::http::unsigned::Unsigned;
 
 pub use client_ip::TrustedProxies;
 pub use guards::{Guards, Port, ROUTES, Route, Who};
@@ -82,6 +85,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
     } = options;
     let trusted_proxies = web::Data::new(trusted_proxies);
     let underway = Underway::default();
+    let unsigned = web::Data::new(Unsigned::default());
     let judging = web::Data::new(Judging::new(workers, leaked_passwords));
     let counted = underway.clone();
     let server = HttpServer::new(move || {
@@ -93,6 +97,7 @@ pub fn listen(app: Arc<App>, options: Options) -> io::Result<Listening> {
             .app_data(web::Data::new(counted.clone()))
             .app_data(judging.clone())
             .app_data(trusted_proxies.clone())
+            .app_data(unsigned.clone())
             .wrap(cors(&origins))
             .wrap(security_headers())
             .wrap(middleware::from_fn(observe::observe))

@@ -329,11 +329,15 @@ fn a_preview_is_confirmed_within_an_hour_by_the_second() {
 
 #[test]
 fn a_preview_of_the_period_before_is_not_confirmed() {
-    let mut case = Case::confirming(at(NOW - 60));
-    let mut content = Content::as_of(100);
-    content.bought.period = tollgate_billing::Period::of_days(at(NOW - 59), 30);
-    case.standing.subscription = state("active", content);
-    assert_eq!(case.decide(), Err(ChangeRefused::PreviewExpired));
+    let decided = |start: i64| {
+        let mut case = Case::confirming(at(NOW - 60));
+        let mut content = Content::as_of(100);
+        content.bought.period = tollgate_billing::Period::of_days(at(start), 30);
+        case.standing.subscription = state("active", content);
+        case.decide().map(|_| ())
+    };
+    assert_eq!(decided(NOW - 60), Ok(()));
+    assert_eq!(decided(NOW - 59), Err(ChangeRefused::PreviewExpired));
 }
 
 #[test]

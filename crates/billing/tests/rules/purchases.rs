@@ -241,6 +241,8 @@ fn the_free_plan_needs_no_price_and_no_provider_and_keeps_what_was_over() {
                 assert!(free.is_free(), "{shape}");
                 let kept = |ended: &Subscription| Some(ended.ended()?.bought.clone());
                 assert_eq!(kept(&free), before.and_then(kept), "{shape}");
+                // It is the free plan that one has now, not what was over.
+                assert_eq!(free.ended().and_then(|ended| ended.over_since), None);
             }
             Ok(other) => panic!("{shape}: {other:?}"),
             Err(_) => assert!(

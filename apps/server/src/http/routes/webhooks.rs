@@ -2,12 +2,14 @@
 
 use actix_web::{HttpRequest, post, web};
 use serde::Serialize;
-use tollgate_use_cases::{App, Delivery, receive_webhook};
+use tollgate_use_cases::{App, Delivery, WebhookError, receive_webhook};
 use utoipa::ToSchema;
 
 use crate::http::{
     body::RawBody,
+    caller::client_ip,
     error::{ApiError, ErrorBody},
+    unsigned::Unsigned,
 };
 
 /// The largest event that is read.
@@ -31,6 +33,8 @@ pub(crate) struct DeliveryBody {
         (status = 200, description = "Stored; it need not be sent again", body = DeliveryBody),
         (status = 400, description = "invalid_signature", body = ErrorBody),
         (status = 413, description = "body_too_large", body = ErrorBody),
+        (status = 429, description = "rate_limited: too many with a wrong signature; one that is signed right is \
+            always taken", body = ErrorBody),
         (status = 503, description = "unavailable: it could not be stored", body = ErrorBody),
     )
 )]
@@ -38,13 +42,18 @@ pub(crate) struct DeliveryBody {
 pub(crate) async fn stripe(
     app: web::Data<App>,
     request: HttpRequest,
+    unsigned: web::Data<Unsigned>,
     RawBody(body): RawBody<EVENT_LIMIT>,
 ) -> Result<web::Json<DeliveryBody>, ApiError> {
     let signature = request
         .headers()
         .get("stripe-signature")
         .and_then(|value| value.to_str().ok());
-    let delivery = receive_webhook(&app, signature, &body).await?;
+    let delivery = receive_webhook(&app, signature, &body).await;
+    if let Err(WebhookError::InvalidSignature(_)) = delivery {
+        unsigned.count(&app, client_ip(&request))?;
+    }
+    let delivery = delivery?;
     Ok(web::Json(DeliveryBody {
         status: "ok",
         applied: delivery == Delivery::Applied,
