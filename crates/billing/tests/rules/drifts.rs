@@ -1,8 +1,11 @@
 //! What a comparison with the provider calls drift, and what it leaves alone.
 
-use tollgate_billing::{Drift, Period, PriceId, ProviderStatus, Snapshot, drift};
+use tollgate_billing::{
+    Drift, Ended, Event, Outcome, Period, PriceId, ProviderStatus, Snapshot, Subscription, Trial,
+    Trialing, drift, transition,
+};
 
-use crate::given::{Content, SHAPES, at, snapshot, state};
+use crate::given::{Content, SHAPES, at, bought, plan, snapshot, state};
 
 /// Of the stored subscription `a`, as of second 10, read at second 20.
 fn found(shape: &str, change: impl FnOnce(&mut Snapshot)) -> Option<Drift> {
@@ -71,5 +74,43 @@ fn an_older_subscription_that_ended_is_no_drift_where_its_end_is_known() {
             _ => None,
         };
         assert_eq!(found(shape, long_gone), expected, "{shape}");
+    }
+}
+
+/// Of a free plan since second 50, a trial from second 50 and none, a purchase that failed at 100.
+#[test]
+fn what_there_was_before_ends_with_what_ran_and_what_came_after_it_goes_on() {
+    let failed = Ended {
+        bought: bought(&snapshot("a", ProviderStatus::Active, 10)),
+        ended_at: at(100),
+        over_since: None,
+    };
+    let free = Subscription::Free {
+        since: at(50),
+        failed: Some(failed.clone()),
+    };
+    let trial = Subscription::Trialing(Trialing::Reverse {
+        trial: Trial {
+            plan: plan("pro"),
+            period: Period::of_days(at(50), 14),
+        },
+        failed: Some(failed.clone()),
+    });
+    let after = |state: &Subscription, end| {
+        let gone = snapshot("old", ProviderStatus::Canceled, end);
+        match transition(Some(state), &Event::Read(gone), at(200)) {
+            Ok(Outcome::Moved { next, effect: None }) => next,
+            Ok(Outcome::AlreadyApplied) => state.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for before in [free, trial] {
+        assert_eq!(after(&before, 49), before);
+        assert_eq!(after(&before, 50), before);
+        let over = Subscription::Expired(Ended {
+            over_since: Some(at(51)),
+            ..failed.clone()
+        });
+        assert_eq!(after(&before, 51), over);
     }
 }
