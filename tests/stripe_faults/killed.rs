@@ -428,26 +428,29 @@ async fn f02_what_was_killed_while_it_was_kept_goes_on() {
     Shop::open().await.survives_every_kill(Flow::Keep).await;
 }
 
+/// Of both at once, because each waits for a job to be taken over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f02_f04_what_was_killed_while_it_was_ended_ends_once() {
-    let shop = Shop::open().await;
-    for is_carried_out in [false, true] {
+    let ends = async |is_carried_out| {
+        let shop = Shop::open().await;
         let call = "/v1/subscriptions/";
         shop.killed_while_ending(Flow::Cancel, Method::DELETE, call, is_carried_out)
             .await;
         assert_eq!(shop.list("refunds?limit=100").await, Vec::<Value>::new());
-    }
+    };
+    tokio::join!(ends(false), ends(true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f02_f04_t90_what_was_killed_while_it_was_given_back_is_given_back_once() {
-    let shop = Shop::open().await;
-    for (is_carried_out, given_back) in [(false, 1), (true, 2)] {
+    let gives_back = async |is_carried_out| {
+        let shop = Shop::open().await;
         let call = "/v1/refunds";
         shop.killed_while_ending(Flow::Embedded, Method::POST, call, is_carried_out)
             .await;
         let refunds = shop.list("refunds?limit=100").await;
         let amounts: Vec<_> = refunds.iter().map(|refund| &refund["amount"]).collect();
-        assert_eq!(amounts, vec![4900; given_back]);
-    }
+        assert_eq!(amounts, [4900]);
+    };
+    tokio::join!(gives_back(false), gives_back(true));
 }
