@@ -110,7 +110,7 @@ fn added(before: &Rows, after: &Rows) -> BTreeMap<String, i64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_registration_is_whole_or_has_not_happened() {
     let scene = Scene::open().await;
-    let program = scene.start_program();
+    let mut program = scene.start_program();
     let before = rows(scene.database.pool()).await;
     assert_eq!(scene.register(&program, "ada").await.unwrap().0, 201);
     let whole = added(&before, &rows(scene.database.pool()).await);
@@ -119,7 +119,6 @@ async fn a_killed_registration_is_whole_or_has_not_happened() {
         let (mut killed, mut committed) = (0, 0);
         for nth in 1..MANY {
             let place = format!("{point:?} statement {nth}");
-            let program = scene.start_program();
             let before = rows(scene.database.pool()).await;
             scene.proxy.at_statement(point, nth, program.killer());
             let email = format!("{point:?}-{nth}");
@@ -132,8 +131,8 @@ async fn a_killed_registration_is_whole_or_has_not_happened() {
             let left = added(&before, &scene.left_behind().await);
             assert!(left.is_empty() || left == whole, "{place}: {left:?}");
             committed += i32::from(!left.is_empty());
-            let again = scene.start_program();
-            let (status, body) = scene.register(&again, &email).await.unwrap();
+            program = scene.start_program();
+            let (status, body) = scene.register(&program, &email).await.unwrap();
             assert_eq!(
                 status,
                 if left.is_empty() { 201 } else { 409 },
@@ -220,7 +219,7 @@ async fn a_long_list_of_invitations_takes_as_many_round_trips_as_a_short_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f01_a_killed_acceptance_is_whole_or_has_not_happened() {
     let scene = Scene::open().await;
-    let program = scene.start_program();
+    let mut program = scene.start_program();
     scene.has_inviter(&program).await;
     let (_, bob) = scene.register(&program, "bob").await.unwrap();
     let bob = bob["access_token"].as_str().unwrap().to_owned();
@@ -244,7 +243,6 @@ async fn f01_a_killed_acceptance_is_whole_or_has_not_happened() {
             let code = place.replace(' ', "-");
             scene.leaves("bob@example.com").await;
             scene.has_invited("bob@example.com", &code).await;
-            let program = scene.start_program();
             let before = memberships().await;
             let path = format!("/accounts/invites/{code}/accept");
             scene.proxy.at_statement(point, nth, program.killer());
@@ -259,8 +257,8 @@ async fn f01_a_killed_acceptance_is_whole_or_has_not_happened() {
             assert!((0..=1).contains(&joined), "{place}: {joined}");
             assert_eq!(scene.accepted(&code).await, joined, "{place}");
             committed += joined;
-            let again = scene.start_program();
-            let (status, said) = scene.post(&again, &path, &bob, json!({})).await.unwrap();
+            program = scene.start_program();
+            let (status, said) = scene.post(&program, &path, &bob, json!({})).await.unwrap();
             assert_eq!(
                 status,
                 if joined == 0 { 200 } else { 404 },
@@ -308,7 +306,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f01_a_killed_erasure_is_whole_or_has_not_happened() {
     let scene = Scene::open().await;
-    let program = scene.start_program();
+    let mut program = scene.start_program();
     sqlx::raw_sql("INSERT INTO plan_prices VALUES ('price_1', 'pro', 'monthly')")
         .execute(scene.database.pool())
         .await
@@ -324,7 +322,6 @@ async fn f01_a_killed_erasure_is_whole_or_has_not_happened() {
         let (mut killed, mut committed) = (0, 0);
         for nth in 1..MANY {
             let place = format!("{point:?} statement {nth}");
-            let program = scene.start_program();
             let name = format!("{point:?}-{nth}").to_lowercase();
             let buyer = scene.has_buyer(&program, &name).await;
             let before = rows(scene.database.pool()).await;
@@ -338,8 +335,8 @@ async fn f01_a_killed_erasure_is_whole_or_has_not_happened() {
             let left = added(&before, &scene.left_behind().await);
             assert!(left.is_empty() || left == whole, "{place}: {left:?}");
             committed += i32::from(!left.is_empty());
-            let again = scene.start_program();
-            let repeated = scene.erase(&again, &buyer).await;
+            program = scene.start_program();
+            let repeated = scene.erase(&program, &buyer).await;
             let expected = if left.is_empty() { 204 } else { 401 };
             assert_eq!(repeated, Some(expected), "{place}");
             let left = added(&before, &rows(scene.database.pool()).await);
@@ -384,7 +381,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_webhook_is_applied_or_has_not_arrived() {
     let scene = Scene::open().await;
-    let program = scene.start_program();
+    let mut program = scene.start_program();
     scene.has_customer(&program).await;
     let before = rows(scene.database.pool()).await;
     assert_eq!(
@@ -396,7 +393,6 @@ async fn a_killed_webhook_is_applied_or_has_not_arrived() {
         let (mut killed, mut committed) = (0, 0);
         for nth in 1..MANY {
             let place = format!("{point:?} statement {nth}");
-            let program = scene.start_program();
             let before = (rows(scene.database.pool()).await, seats(&scene).await);
             let event = subscription(before.1 + 1);
             scene.proxy.at_statement(point, nth, program.killer());
@@ -415,9 +411,9 @@ async fn a_killed_webhook_is_applied_or_has_not_arrived() {
                 "{place}"
             );
             committed += i32::from(is_applied);
-            let again = scene.start_program();
+            program = scene.start_program();
             for applied in [!is_applied, false] {
-                let answer = scene.deliver(&again, &event).await.unwrap();
+                let answer = scene.deliver(&program, &event).await.unwrap();
                 assert_eq!(answer, (200, taken(applied)), "{place}");
             }
             assert_eq!(

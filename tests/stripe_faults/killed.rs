@@ -246,11 +246,14 @@ impl Shop {
         json!({ "customers": customers.len(), "open pages": open, "subscriptions": subscriptions })
     }
 
-    /// After the kill: the same question twice, the news, and what they led to.
-    async fn goes_on(&self, flow: Flow, customer: &Customer, place: &str) {
-        let again = self.start_program();
+    /// After the kill, on another node: the same question twice, the news, and what they led to.
+    async fn goes_on(&self, other: &Program, flow: Flow, customer: &Customer, place: &str) {
+        // Its connection was cut along with the others.
+        let path = "/billing/state";
+        let me = || self.http.get(other.url(path)).bearer_auth(&customer.access);
+        while me().send().await.unwrap().status().as_u16() == 503 {}
         for _ in 0..2 {
-            let (status, body) = self.ask(&again, flow, customer).await.unwrap();
+            let (status, body) = self.ask(other, flow, customer).await.unwrap();
             let code = body["detail"]["error"].as_str();
             let is_done = status == 409 && code == flow.is_done();
             assert!(status == 200 || is_done, "{place}: {status} {body}");
@@ -266,7 +269,7 @@ impl Shop {
     }
 
     /// Kills the program at a statement; whether that came to pass.
-    async fn killed_at(&self, flow: Flow, point: Point, nth: usize) -> bool {
+    async fn killed_at(&self, other: &Program, flow: Flow, point: Point, nth: usize) -> bool {
         let place = format!("{flow:?}, {point:?} statement {nth}");
         let program = self.start_program();
         let name = format!("{flow:?}-{point:?}-{nth}");
@@ -277,12 +280,18 @@ impl Shop {
             assert_eq!(status, 200, "{place}: {body}");
             return false;
         }
-        self.goes_on(flow, &customer, &place).await;
+        self.goes_on(other, flow, &customer, &place).await;
         true
     }
 
     /// Kills the program while it waits for the answer to a call, which Stripe has carried out or not.
-    async fn killed_while_asking(&self, flow: Flow, call: &str, is_carried_out: bool) {
+    async fn killed_while_asking(
+        &self,
+        other: &Program,
+        flow: Flow,
+        call: &str,
+        is_carried_out: bool,
+    ) {
         let place = format!("{flow:?}, {call}, carried out: {is_carried_out}");
         let program = self.start_program();
         let name = format!("{flow:?}-{}-{is_carried_out}", call.replace('/', "-"));
@@ -295,7 +304,7 @@ impl Shop {
         };
         let (answer, ()) = tokio::join!(self.ask(&program, flow, &customer), struck);
         assert_eq!(answer, None, "{place}");
-        self.goes_on(flow, &customer, &place).await;
+        self.goes_on(other, flow, &customer, &place).await;
     }
 
     /// Stripe hears the next such call, or carries it out, and does not answer.
@@ -388,16 +397,22 @@ impl Shop {
     }
 
     async fn survives_every_kill(&self, flow: Flow) {
+        let other = self.start_program();
         let mut statements = 0;
-        while self.killed_at(flow, Point::Before, statements + 1).await {
+        while self
+            .killed_at(&other, flow, Point::Before, statements + 1)
+            .await
+        {
             statements += 1;
             assert!(statements < MANY, "{flow:?} takes no end of statements");
         }
         assert!(statements >= 6, "{flow:?}: {statements} statements");
-        assert!(self.killed_at(flow, Point::After, statements).await);
+        let last = self.killed_at(&other, flow, Point::After, statements);
+        assert!(last.await);
         for call in flow.calls() {
             for is_carried_out in [false, true] {
-                self.killed_while_asking(flow, call, is_carried_out).await;
+                self.killed_while_asking(&other, flow, call, is_carried_out)
+                    .await;
             }
         }
     }
