@@ -244,7 +244,7 @@ async fn t83_a_flood_of_forged_events_is_told_to_wait_and_no_real_one_is_lost() 
         event["id"] = json!(format!("evt_{nth}"));
         let mut body = event.to_string();
         let signature = world.signature(&body);
-        if nth % 10 > 0 {
+        if !nth.is_multiple_of(10) {
             body.push(' ');
         }
         let node = world.address(0);
@@ -254,7 +254,7 @@ async fn t83_a_flood_of_forged_events_is_told_to_wait_and_no_real_one_is_lost() 
     let replies = burst((0..200).map(request).collect()).await.unwrap();
     let mut forged = BTreeMap::<u16, usize>::new();
     for (nth, reply) in replies.iter().enumerate() {
-        if nth % 10 == 0 {
+        if nth.is_multiple_of(10) {
             assert_eq!(reply.status, 200, "{reply:?}");
         } else {
             *forged.entry(reply.status).or_default() += 1;

@@ -14,7 +14,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use tokio::runtime::Runtime;
-use tollgate_primitives::Timestamp;
+use tollgate::system::SystemClock;
+use tollgate_use_cases::ports::Clock as _;
 
 use crate::{
     build_directory,
@@ -92,7 +93,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
     let strict = ("RATE_LIMITS", "strict".to_owned());
     let server = Server::start(&postgres, &[strict])?;
     let server = server.context("build the program beside this one: cargo build --release")?;
-    let now = Timestamp::from_datetime(chrono::Utc::now())?;
+    let now = SystemClock.now();
     let mut deliveries = Deliveries::new(now);
     let mut take = |count| -> Vec<_> {
         let deliveries = deliveries.by_ref().take(count);
@@ -101,46 +102,26 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
             .collect()
     };
     let real = take(SECONDS * REAL_PER_SECOND);
-    // As they were signed, but for the last byte.
-    let forged: Vec<_> = take(1_000)
-        .into_iter()
-        .map(|mut request| {
-            request.pop();
-            request.push(b' ');
-            request
-        })
-        .collect();
-    let every_forged: Vec<_> = forged
+    let forged: Vec<_> = take(1_000).into_iter().map(forge).collect();
+    let forged: Vec<_> = forged
         .iter()
         .cycle()
         .take(SECONDS * FORGED_PER_SECOND)
         .collect();
-
     print("forged events alone, as fast as they are answered\n");
-    let before = server.cpu().context("reading the CPU time")?;
-    send(
-        server.address,
-        options.connections,
-        &every_forged,
-        usize::MAX,
-    )?;
-    let spent = server
-        .cpu()
-        .context("reading the CPU time")?
-        .saturating_sub(before);
-    let cost = spent / u32::try_from(every_forged.len())?;
-
+    let cost = cost(&server, options, &forged)?;
     print("forged events and real ones\n");
     let real: Vec<_> = real.iter().collect();
     let (answers, real) = thread::scope(|scope| {
-        let flood = scope.spawn(|| {
+        let send_forged = || {
             send(
                 server.address,
                 options.connections,
-                &every_forged,
+                &forged,
                 FORGED_PER_SECOND,
             )
-        });
+        };
+        let flood = scope.spawn(send_forged);
         let real = send(server.address, 8, &real, REAL_PER_SECOND);
         let flood = flood.join().unwrap_or_else(|_| bail!("a thread panicked"));
         anyhow::Ok((flood?, real?))
@@ -151,10 +132,8 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
     );
     runtime.block_on(database::every_delivery_applied(&postgres))?;
     let with = |wanted| {
-        answers
-            .iter()
-            .filter(|(status, _)| *status == wanted)
-            .count()
+        let answers = answers.iter().filter(|(status, _)| *status == wanted);
+        answers.count()
     };
     let (told, told_to_wait) = (with(400), with(429));
     ensure!(
@@ -167,6 +146,21 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<Report> {
         told_to_wait,
         real: real.into_iter().map(|(_, took)| took).collect(),
     })
+}
+
+/// As it was signed, but for the last byte.
+fn forge(mut request: Vec<u8>) -> Vec<u8> {
+    request.pop();
+    request.push(b' ');
+    request
+}
+
+/// Of the server's CPU, for each.
+fn cost(server: &Server, options: &Options, forged: &[&Vec<u8>]) -> anyhow::Result<Duration> {
+    let before = server.cpu().context("reading the CPU time")?;
+    send(server.address, options.connections, forged, usize::MAX)?;
+    let after = server.cpu().context("reading the CPU time")?;
+    Ok(after.saturating_sub(before) / u32::try_from(forged.len())?)
 }
 
 /// The status of each, and how long after its moment it was answered.
