@@ -255,21 +255,86 @@ async fn t84_of_different_choices_at_once_at_most_one_can_be_paid() {
 }
 
 #[tokio::test]
-async fn another_choice_waits_until_the_pending_one_is_over() {
+async fn another_choice_takes_the_place_of_the_one_that_waits() {
     let world = World::start().await;
     let ada = world.person("Ada").await;
     let first = world.start_subscription(&ada, &monthly("pro", 1)).await;
     let first = first.ok(200);
     let again = world.start_subscription(&ada, &monthly("pro", 1)).await;
     assert_eq!(again.ok(200), first);
-    for answer in [
-        world.start_subscription(&ada, &monthly("pro", 2)).await,
-        world.open_checkout(&ada, &monthly("pro", 1)).await,
-        world.start_subscription(&ada, &monthly("free", 1)).await,
-    ] {
-        assert_eq!(answer.refusal(), (402, "payment_pending".to_owned()));
+    let second = world.start_subscription(&ada, &monthly("pro", 2)).await;
+    let second = second.ok(200);
+    assert_eq!(second["status"], "pending_payment");
+    assert_eq!(statuses(&world).await, ["incomplete", "incomplete_expired"]);
+    let late = world.confirm(&first, "4242424242424242").await;
+    assert_eq!(late.status, 400, "{late}");
+
+    world.open_checkout(&ada, &monthly("pro", 1)).await.ok(200);
+    assert_eq!(
+        statuses(&world).await,
+        ["incomplete_expired", "incomplete_expired"]
+    );
+    assert_eq!(world.standing(&ada).await, "trialing pro by trial");
+    let third = world.start_subscription(&ada, &monthly("starter", 1)).await;
+    world
+        .confirm(&third.ok(200), "4242424242424242")
+        .await
+        .ok(200);
+    world.drain().await;
+    assert_eq!(world.standing(&ada).await, "active starter by paid");
+    let pages = world.stripe_list("checkout/sessions").await;
+    assert_eq!(pages[0]["status"], "expired");
+    let open = world.start_subscription(&ada, &monthly("free", 1)).await;
+    assert_eq!(open.refusal(), (409, "already_subscribed".to_owned()));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_payment_may_have_the_free_plan_instead() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let begun = world.start_subscription(&ada, &monthly("pro", 1)).await;
+    begun.ok(200);
+    let free = world.start_subscription(&ada, &monthly("free", 1)).await;
+    assert_eq!(free.ok(200)["status"], "active");
+    world.drain().await;
+    assert_eq!(world.standing(&ada).await, "active free by free");
+    assert_eq!(statuses(&world).await, ["incomplete_expired"]);
+}
+
+#[tokio::test]
+async fn t84_what_was_paid_a_moment_ago_is_not_given_up_for_another_choice() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let begun = world.start_subscription(&ada, &monthly("pro", 1)).await;
+    let begun = begun.ok(200);
+    world.hold_events().await;
+    world.confirm(&begun, "4242424242424242").await.ok(200);
+    let other = world.start_subscription(&ada, &monthly("pro", 2)).await;
+    assert_eq!(other.refusal(), (409, "already_subscribed".to_owned()));
+    assert_eq!(statuses(&world).await, ["active"]);
+    assert_eq!(world.standing(&ada).await, "active pro by paid");
+}
+
+#[tokio::test]
+async fn f12_a_purchase_is_given_up_though_the_answers_are_lost() {
+    for (method, call) in [("POST", "/v1/invoices/"), ("DELETE", "/v1/subscriptions/")] {
+        let world = World::start().await;
+        let ada = world.person("Ada").await;
+        let begun = world.start_subscription(&ada, &monthly("pro", 1)).await;
+        begun.ok(200);
+        let fault = json!({
+            "kind": "lost_answer", "method": method, "path_prefix": call, "times": 1,
+            "before_commit": false,
+        });
+        world.tell_sandbox("faults", json!([fault])).await;
+        let other = world.start_subscription(&ada, &monthly("pro", 2)).await;
+        assert_eq!(other.ok(200)["status"], "pending_payment", "{call}");
+        assert_eq!(
+            statuses(&world).await,
+            ["incomplete", "incomplete_expired"],
+            "{call}"
+        );
     }
-    assert_eq!(statuses(&world).await, ["incomplete"]);
 }
 
 #[tokio::test]

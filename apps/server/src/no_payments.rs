@@ -79,6 +79,13 @@ impl Payments for NoPayments {
         Err(PaymentsError::NotConfigured)
     }
 
+    async fn give_up_subscription(
+        &self,
+        _: &SubscriptionId,
+    ) -> Result<Option<(Customer, Described)>, PaymentsError> {
+        Err(PaymentsError::NotConfigured)
+    }
+
     async fn read_checkout(
         &self,
         _: &CheckoutSessionId,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
-    invoice::ListInvoice,
+    invoice::{ListInvoice, VoidInvoiceInvoice},
     subscription::{
         CancelSubscription, CreateSubscription, CreateSubscriptionItems,
         CreateSubscriptionPaymentBehavior, CreateSubscriptionPaymentSettings,
@@ -370,6 +370,38 @@ impl Payments for StripePayments {
         }
         let ended: objects::Subscription = read(&answer)?;
         Ok(Some(ended.describe(stamp(&answer)?)?))
+    }
+
+    /// Its invoice is voided first, which Stripe refuses once that is paid: who ended the subscription
+    /// alone might end what was paid a moment ago.
+    async fn give_up_subscription(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<(Customer, Described)>, PaymentsError> {
+        let Some(id) = path_segment(subscription.as_str()) else {
+            return Ok(None);
+        };
+        for _ in 0..2 {
+            let request = RetrieveSubscription::new(id).expand([FIRST_PAYMENT.to_owned()]);
+            let answer = self.call(request.build(), None).await?;
+            if is_unknown(&answer) {
+                return Ok(None);
+            }
+            let read: objects::Subscription = read(&answer)?;
+            match read.first_invoice() {
+                None => break,
+                Some((_, true)) => {
+                    self.cancel_subscription(subscription).await?;
+                    break;
+                }
+                // Whether it is void now is looked at: an answer may have been lost.
+                Some((invoice, false)) => {
+                    let request = VoidInvoiceInvoice::new(invoice).build();
+                    self.call(request, None).await?;
+                }
+            }
+        }
+        self.read_subscription(subscription).await
     }
 
     async fn refund_since(

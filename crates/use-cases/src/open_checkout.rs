@@ -10,7 +10,9 @@ use crate::{
         Caller, CheckoutRequest, CheckoutSession, LockedAccount, PurchaseKind, Reservation,
         ReservationState,
     },
-    reservation::{self, Intent, buyer, close_unanswered, customer_of, with_what_is_pending},
+    reservation::{
+        self, Intent, buyer, close_unanswered, customer_of, give_up_pending, with_what_is_pending,
+    },
 };
 
 /// Answers the address of the page on which `choice` can be paid.
@@ -19,7 +21,13 @@ pub async fn open_checkout(
     caller: &Caller,
     choice: &Choice,
 ) -> Result<String, PurchaseError> {
-    let (account, reservation) = reserve(app, caller, choice).await?;
+    let mut reserved = reserve(app, caller, choice).await;
+    if let Err(PurchaseError::PaymentPending(_)) = reserved
+        && give_up_pending(app, caller.account).await?
+    {
+        reserved = reserve(app, caller, choice).await;
+    }
+    let (account, reservation) = reserved?;
     if let ReservationState::Open { url, .. } = reservation.state {
         return Ok(url);
     }

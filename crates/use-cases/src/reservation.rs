@@ -10,11 +10,11 @@ use tollgate_billing::{
     Customer, Subscription, SubscriptionId,
     purchase::{Buyer, Choice, Purchase, PurchaseRefused},
 };
-use tollgate_primitives::{JobKey, ReservationId, Timestamp};
+use tollgate_primitives::{AccountId, JobKey, ReservationId, Timestamp};
 
 use crate::{
     App,
-    apply_read::NotApplied,
+    apply_read::{Answer, NotApplied, apply_read},
     ports::{
         AuditEntry, Caller, Job, JobKind, LockedAccount, NewCustomer, PaymentsError, PurchaseKind,
         Reservation, ReservationState, StoreError, Transaction,
@@ -191,6 +191,37 @@ fn pending(account: &LockedAccount) -> Option<&SubscriptionId> {
     Some(&subscription.bought()?.subscription)
 }
 
+/// Gives up the purchase in the product that waits for its first payment, in favour of another choice;
+/// false where none waits. One that was paid meanwhile is stored as such, for the next look to find.
+pub(crate) async fn give_up_pending(app: &App, account: AccountId) -> Result<bool, PurchaseError> {
+    let mut tx = app.store.begin().await?;
+    let locked = tx.lock_account(account).await?;
+    drop(tx);
+    let Some((seen, reservation)) = locked.and_then(|locked| {
+        let waits = |open: &Reservation| open.kind == PurchaseKind::Embedded;
+        Some((locked.version, locked.reservation.filter(waits)?))
+    }) else {
+        return Ok(false);
+    };
+    let ReservationState::Pending { subscription } = &reservation.state else {
+        return Ok(false);
+    };
+    let read = app.payments.give_up_subscription(subscription).await?;
+    let Some((customer, described)) = read else {
+        return Ok(false);
+    };
+    let answer = Answer {
+        seen,
+        customer,
+        described,
+    };
+    match apply_read(app, account, answer).await {
+        // What is newer is what the next look finds.
+        Ok(()) | Err(NotApplied::Overtaken) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The provider's customer of the account, made if it has none; never looked for by address.
 pub(crate) async fn customer_of(
     app: &App,
@@ -248,7 +279,7 @@ pub(crate) fn is_still_asking(standing: Option<&Reservation>, asked: Reservation
 mod tests {
     use tollgate_billing::{Interval, PriceId};
     use tollgate_identity::Role;
-    use tollgate_primitives::{AccountId, PlanKey, SessionId, UserId};
+    use tollgate_primitives::{PlanKey, SessionId, UserId};
     use uuid::Uuid;
 
     use super::*;

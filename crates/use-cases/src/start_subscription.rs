@@ -20,7 +20,7 @@ use crate::{
         Version,
     },
     reservation::{
-        self, Intent, buyer, close_old, close_unanswered, customer_of, is_choice,
+        self, Intent, buyer, close_old, close_unanswered, customer_of, give_up_pending, is_choice,
         with_what_is_pending,
     },
 };
@@ -48,12 +48,23 @@ pub enum CompleteError {
     Store(#[from] StoreError),
 }
 
-/// Begins what `choice` asks for. The same choice again, from any number of tabs, is the same purchase.
+/// Begins what `choice` asks for. The same choice again, from any number of tabs, is the same purchase;
+/// another one takes the place of a purchase that waits for its first payment.
 pub async fn start_subscription(
     app: &App,
     caller: &Caller,
     choice: &Choice,
 ) -> Result<Begun, PurchaseError> {
+    let begun = begin_once(app, caller, choice).await;
+    if let Err(PurchaseError::PaymentPending(_)) = begun
+        && give_up_pending(app, caller.account).await?
+    {
+        return begin_once(app, caller, choice).await;
+    }
+    begun
+}
+
+async fn begin_once(app: &App, caller: &Caller, choice: &Choice) -> Result<Begun, PurchaseError> {
     let (account, reservation) = match reserve(app, caller, choice).await? {
         Reserved::Settled(begun) => return Ok(begun),
         Reserved::Open(open) => *open,
@@ -278,7 +289,13 @@ async fn note(
     }
     let described = started.described.clone();
     let snapshot = described.in_catalog(reservation.plan.clone(), reservation.interval);
-    let outcome = transition(current, &Event::Observed(snapshot), now).map_err(NotApplied::from)?;
+    // Against what is over at the provider, even in this very second, it is the present truth.
+    let event = if current.is_some_and(Subscription::is_live_at_provider) {
+        Event::Observed(snapshot)
+    } else {
+        Event::Read(snapshot)
+    };
+    let outcome = transition(current, &event, now).map_err(NotApplied::from)?;
     if let Outcome::Moved { next, .. } = outcome {
         apply_read::put(tx.as_mut(), &locked, &next, now).await?;
         let entry = pending_entry(account, subscription);

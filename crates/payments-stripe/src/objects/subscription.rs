@@ -30,6 +30,8 @@ pub(crate) struct Subscription {
 
 #[derive(Debug, Clone, Deserialize)]
 struct LatestInvoice {
+    id: Option<Id>,
+    status: Option<String>,
     confirmation_secret: Option<ConfirmationSecret>,
 }
 
@@ -119,6 +121,17 @@ impl Subscription {
             id: id.to_owned(),
             client_secret: secret.clone(),
         }))
+    }
+
+    /// The invoice of a first payment that nobody has made, and whether it is void, of one that was read
+    /// with its latest invoice.
+    pub(crate) fn first_invoice(&self) -> Option<(&str, bool)> {
+        let invoice = self.latest_invoice.as_ref()?;
+        let id = invoice
+            .id
+            .as_ref()
+            .filter(|_| self.status == "incomplete")?;
+        Some((id.as_str(), invoice.status.as_deref() == Some("void")))
     }
 
     /// The whole of it as it stood at `stamp`.

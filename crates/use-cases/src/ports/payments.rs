@@ -309,6 +309,14 @@ pub trait Payments: Debug + Send + Sync {
         subscription: &SubscriptionId,
     ) -> Result<Option<Described>, PaymentsError>;
 
+    /// Ends a subscription whose first payment nobody has made, so that nobody can make it any more, and
+    /// answers how it stands then: one that was paid, or is just being paid, stays. `None` when the
+    /// provider knows none such. Safe to repeat.
+    async fn give_up_subscription(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> Result<Option<(Customer, Described)>, PaymentsError>;
+
     /// What became of a checkout page; `None` when the provider knows no such page. Safe to repeat.
     async fn read_checkout(
         &self,

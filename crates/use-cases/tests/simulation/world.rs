@@ -257,6 +257,13 @@ impl Payments for Shared {
         unused()
     }
 
+    async fn give_up_subscription(
+        &self,
+        _: &SubscriptionId,
+    ) -> Result<Option<(Customer, Described)>, PaymentsError> {
+        unused()
+    }
+
     async fn read_checkout(
         &self,
         _: &CheckoutSessionId,

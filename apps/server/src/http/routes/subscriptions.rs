@@ -45,7 +45,7 @@ pub(crate) struct PendingBody {
         (status = 200, body = BegunBody),
         (status = 400, description = "malformed_json · unknown_field · invalid_plan · tier_not_yet_available", body = ErrorBody),
         (status = 401, description = "not_authenticated · token_invalid · token_expired · token_revoked", body = ErrorBody),
-        (status = 402, description = "payment_pending", body = ErrorBody),
+        (status = 402, description = "payment_pending: the payment of another choice is under way", body = ErrorBody),
         (status = 403, description = "role_required · synthetic_test_cohort", body = ErrorBody),
         (status = 409, description = "already_subscribed · fix_payment_first · seats_below_members · complimentary_account · purchase_superseded", body = ErrorBody),
         (status = 413, description = "body_too_large", body = ErrorBody),
