@@ -167,11 +167,19 @@ async fn i12_members_come_and_go_on_the_seats_that_were_bought() {
     assert_eq!(asked_since, asked, "no call is made for it");
     assert_eq!(quantity().await, 3);
     // More people than seats is more seats first, and the provider follows.
+    let one_more = async || {
+        let asked = world.get("/gate?limit=max_users").by(&ada).send().await;
+        let detail: serde_json::Value = serde_json::from_str(&asked.text).unwrap_or_default();
+        (asked.status, detail["detail"]["limit"].as_u64())
+    };
+    assert_eq!(one_more().await, (204, None));
     world.invite(&ada, "Dan", "viewer").await.ok(201);
+    assert_eq!(one_more().await, (402, Some(3)));
     assert_eq!(world.invite(&ada, "Eve", "viewer").await.status, 402);
     let more = json!({ "plan": "pro", "seats": 5 });
     let moved = world.post("/billing/change-plan").by(&ada).json(&more);
     moved.send().await.ok(200);
+    assert_eq!(one_more().await, (204, None));
     world.invite(&ada, "Eve", "viewer").await.ok(201);
     world.drain().await;
     assert_eq!(quantity().await, 5);

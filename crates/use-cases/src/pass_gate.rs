@@ -1,7 +1,7 @@
 //! May this session do that? One read, one decision, and the reason where the answer is no.
 
 use thiserror::Error;
-use tollgate_billing::{Basis, Standing, Status, access, wire_status};
+use tollgate_billing::{Basis, Standing, Status, access, bought_seats, wire_status};
 use tollgate_entitlements::{Decision, FeatureKey, LimitKey, Question, Refusal, Use, decide};
 use tollgate_identity::verification;
 use tollgate_primitives::{PlanKey, Timestamp};
@@ -86,7 +86,14 @@ fn judge(
         }),
         read_only: question.read_only,
     };
-    match decide(&access, &plan, &facts.overrides, &asked, now) {
+    let mut decision = decide(&access, &plan, &facts.overrides, &asked, now);
+    if asked.limit.is_some_and(|taking| is_seats(taking.key))
+        && !asked.read_only
+        && let Some(bought) = bought_seats(&facts.standing, now, app.settings.policy)
+    {
+        decision = on_bought_seats(decision, u64::from(bought), u64::from(facts.seats_used));
+    }
+    match decision {
         Decision::Pass { plan, basis } => Ok(Passed {
             plan: plan.clone(),
             basis,
@@ -98,6 +105,16 @@ fn judge(
             Err(refused(refusal, feature, plan, &facts.standing, now))
         }
     }
+}
+
+/// Of seats there are neither more than the plan allows nor more than are bought.
+fn on_bought_seats(decision: Decision<'_>, bought: u64, used: u64) -> Decision<'_> {
+    let limit = match decision {
+        Decision::Pass { .. } if used >= bought => bought,
+        Decision::Refuse(Refusal::LimitReached { limit, .. }) => limit.min(bought),
+        Decision::Pass { .. } | Decision::Refuse(_) => return decision,
+    };
+    Decision::Refuse(Refusal::LimitReached { limit, used })
 }
 
 /// A refusal with all that belongs to it.
