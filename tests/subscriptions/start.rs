@@ -289,6 +289,39 @@ async fn another_choice_takes_the_place_of_the_one_that_waits() {
 }
 
 #[tokio::test]
+async fn t84_fifty_who_change_to_one_other_choice_are_told_of_one_purchase_that_can_be_paid() {
+    let world = Setup::default().two_nodes().start().await;
+    let ada = world.person("Ada").await;
+    let first = world.start_subscription(&ada, &monthly("pro", 1)).await;
+    first.ok(200);
+    let bearer = format!("Bearer {}", ada.access);
+    let body = monthly("pro", 2).to_string();
+    let request = |nth: usize| {
+        let node = world.address(nth % 2);
+        let headers = [("authorization", bearer.as_str())];
+        (node, raw_post(node, PATH, &headers, &body))
+    };
+    let replies = burst((0..50).map(request).collect()).await.unwrap();
+    let mut told = BTreeSet::new();
+    for reply in &replies {
+        let answer: Value = serde_json::from_str(&reply.body).unwrap();
+        if reply.status == 200 {
+            told.insert(answer.to_string());
+        } else {
+            let is_told = ["purchase_superseded", "payment_pending"];
+            let code = answer["detail"]["error"].as_str().unwrap();
+            assert!(is_told.contains(&code), "{reply:?}");
+        }
+    }
+    assert_eq!(told.len(), 1, "{replies:?}");
+    assert_eq!(statuses(&world).await, ["incomplete", "incomplete_expired"]);
+    let begun: Value = serde_json::from_str(told.first().unwrap()).unwrap();
+    world.confirm(&begun, "4242424242424242").await.ok(200);
+    world.drain().await;
+    assert_eq!(world.standing(&ada).await, "active pro by paid");
+}
+
+#[tokio::test]
 async fn who_waits_for_a_payment_may_have_the_free_plan_instead() {
     let world = World::start().await;
     let ada = world.person("Ada").await;

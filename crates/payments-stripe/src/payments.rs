@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use hyper::StatusCode;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::Value;
 use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
@@ -387,17 +390,21 @@ impl Payments for StripePayments {
             if is_unknown(&answer) {
                 return Ok(None);
             }
-            let read: objects::Subscription = read(&answer)?;
-            match read.first_invoice() {
+            let waiting: objects::Subscription = read(&answer)?;
+            match waiting.first_invoice() {
                 None => break,
                 Some((_, true)) => {
                     self.cancel_subscription(subscription).await?;
                     break;
                 }
-                // Whether it is void now is looked at: an answer may have been lost.
+                // Whether it is void now is looked at: an answer may have been lost, and one that is not
+                // open any more is refused.
                 Some((invoice, false)) => {
                     let request = VoidInvoiceInvoice::new(invoice).build();
-                    self.call(request, None).await?;
+                    let answer = self.call(request, None).await?;
+                    if answer.status != StatusCode::BAD_REQUEST {
+                        read::<IgnoredAny>(&answer)?;
+                    }
                 }
             }
         }

@@ -22,8 +22,8 @@ pub async fn open_checkout(
     choice: &Choice,
 ) -> Result<String, PurchaseError> {
     let mut reserved = reserve(app, caller, choice).await;
-    if let Err(PurchaseError::PaymentPending(_)) = reserved
-        && give_up_pending(app, caller.account).await?
+    if let Err(PurchaseError::PaymentPending(waits)) = &reserved
+        && give_up_pending(app, caller.account, waits).await?
     {
         reserved = reserve(app, caller, choice).await;
     }

@@ -191,9 +191,14 @@ fn pending(account: &LockedAccount) -> Option<&SubscriptionId> {
     Some(&subscription.bought()?.subscription)
 }
 
-/// Gives up the purchase in the product that waits for its first payment, in favour of another choice;
-/// false where none waits. One that was paid meanwhile is stored as such, for the next look to find.
-pub(crate) async fn give_up_pending(app: &App, account: AccountId) -> Result<bool, PurchaseError> {
+/// Gives up `subscription`, a purchase in the product that waits for its first payment, in favour of
+/// another choice; false where no such purchase waits. Whatever has taken its place meanwhile, or that it
+/// was paid, is for the next look to find.
+pub(crate) async fn give_up_pending(
+    app: &App,
+    account: AccountId,
+    subscription: &SubscriptionId,
+) -> Result<bool, PurchaseError> {
     let mut tx = app.store.begin().await?;
     let locked = tx.lock_account(account).await?;
     drop(tx);
@@ -203,9 +208,14 @@ pub(crate) async fn give_up_pending(app: &App, account: AccountId) -> Result<boo
     }) else {
         return Ok(false);
     };
-    let ReservationState::Pending { subscription } = &reservation.state else {
-        return Ok(false);
-    };
+    match &reservation.state {
+        ReservationState::Pending {
+            subscription: waits,
+        } if waits == subscription => {}
+        // Another tab was faster, perhaps with the same choice.
+        ReservationState::Asking | ReservationState::Pending { .. } => return Ok(true),
+        ReservationState::Open { .. } | ReservationState::Paid { .. } => return Ok(false),
+    }
     let read = app.payments.give_up_subscription(subscription).await?;
     let Some((customer, described)) = read else {
         return Ok(false);

@@ -56,8 +56,8 @@ pub async fn start_subscription(
     choice: &Choice,
 ) -> Result<Begun, PurchaseError> {
     let begun = begin_once(app, caller, choice).await;
-    if let Err(PurchaseError::PaymentPending(_)) = begun
-        && give_up_pending(app, caller.account).await?
+    if let Err(PurchaseError::PaymentPending(waits)) = &begun
+        && give_up_pending(app, caller.account, waits).await?
     {
         return begin_once(app, caller, choice).await;
     }
