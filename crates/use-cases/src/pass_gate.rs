@@ -1,15 +1,17 @@
 //! May this session do that? One read, one decision, and the reason where the answer is no.
 
 use thiserror::Error;
-use tollgate_billing::{Basis, Standing, Status, access, bought_seats, wire_status};
-use tollgate_entitlements::{Decision, FeatureKey, LimitKey, Question, Refusal, Use, decide};
+use tollgate_billing::{Access, Basis, Standing, Status, access, bought_seats, wire_status};
+use tollgate_entitlements::{Decision, FeatureKey, LimitKey, Plan, Question, Refusal, Use, decide};
 use tollgate_identity::verification;
+use tollgate_invites::{Full, Seats};
 use tollgate_primitives::{PlanKey, Timestamp};
 
 use crate::{
     App,
     billing_state::{is_seats, plan_of},
     ports::{AccessClaims, AccountFacts, Caller, StoreError},
+    seats::allowed,
 };
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,21 +79,26 @@ fn judge(
     }
     let access = access(&facts.standing, now, app.settings.policy);
     let plan = plan_of(&access, facts);
+    let (seats, limit) = match &question.limit {
+        Some(key) if is_seats(key) => (!question.read_only, None),
+        other => (false, other.as_ref()),
+    };
     let asked = Question {
         feature: question.feature.as_ref(),
-        limit: question.limit.as_ref().map(|key| Use {
+        // Nothing but seats is counted yet.
+        limit: limit.map(|key| Use {
             key,
-            used: used(key, facts),
+            used: 0,
             amount: 1,
         }),
         read_only: question.read_only,
     };
     let mut decision = decide(&access, &plan, &facts.overrides, &asked, now);
-    if asked.limit.is_some_and(|taking| is_seats(taking.key))
-        && !asked.read_only
-        && let Some(bought) = bought_seats(&facts.standing, now, app.settings.policy)
+    if seats
+        && matches!(decision, Decision::Pass { .. })
+        && let Err(Full { limit, used }) = seats_of(app, facts, &access, &plan, now).invite(0)
     {
-        decision = on_bought_seats(decision, u64::from(bought), u64::from(facts.seats_used));
+        decision = Decision::Refuse(Refusal::LimitReached { limit, used });
     }
     match decision {
         Decision::Pass { plan, basis } => Ok(Passed {
@@ -107,14 +114,20 @@ fn judge(
     }
 }
 
-/// Of seats there are neither more than the plan allows nor more than are bought.
-fn on_bought_seats(decision: Decision<'_>, bought: u64, used: u64) -> Decision<'_> {
-    let limit = match decision {
-        Decision::Pass { .. } if used >= bought => bought,
-        Decision::Refuse(Refusal::LimitReached { limit, .. }) => limit.min(bought),
-        Decision::Pass { .. } | Decision::Refuse(_) => return decision,
-    };
-    Decision::Refuse(Refusal::LimitReached { limit, used })
+fn seats_of(
+    app: &App,
+    facts: &AccountFacts,
+    access: &Access<'_>,
+    plan: &Plan,
+    now: Timestamp,
+) -> Seats {
+    Seats {
+        allowed: allowed(access, plan, &facts.overrides, now),
+        bought: bought_seats(&facts.standing, now, app.settings.policy),
+        members: facts.seats_used,
+        // They are counted among the members.
+        invited: 0,
+    }
 }
 
 /// A refusal with all that belongs to it.
@@ -137,14 +150,5 @@ pub(crate) fn refused(
         status: wire_status(standing, now),
         current_period_end: trial_end.or_else(|| bought.map(|bought| bought.period.end())),
         pending: bought.map(|bought| bought.subscription.to_string()),
-    }
-}
-
-/// Seats are counted from members and invitations; nothing else is counted yet.
-fn used(key: &LimitKey, facts: &AccountFacts) -> u64 {
-    if is_seats(key) {
-        u64::from(facts.seats_used)
-    } else {
-        0
     }
 }

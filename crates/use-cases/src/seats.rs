@@ -1,7 +1,7 @@
 //! How many people an account may have, from what it has bought and what its plan allows.
 
-use tollgate_billing::{access, bought_seats};
-use tollgate_entitlements::{Decision, Plan, Question, Refusal, decide, resolve};
+use tollgate_billing::{Access, access, bought_seats};
+use tollgate_entitlements::{Decision, Overrides, Plan, Question, Refusal, decide, resolve};
 use tollgate_invites::{Full, Seats};
 use tollgate_primitives::{PlanKey, Timestamp};
 
@@ -31,15 +31,27 @@ pub(crate) fn seats(
             return Err(refused(refusal, None, key, &team.standing, now));
         }
     }
-    let resolved = resolve(&access, plan, &team.overrides, now);
-    let limit = resolved.limits.iter().find(|limit| is_seats(limit.key));
+    let bought = bought_seats(&team.standing, now, policy);
+    let allowed = allowed(&access, plan, &team.overrides, now);
     let seats = Seats {
-        allowed: limit.map_or(Some(0), |limit| limit.value),
-        bought: bought_seats(&team.standing, now, policy),
+        allowed,
+        bought,
         members: team.members,
         invited: team.invited,
     };
     Ok((seats, key))
+}
+
+/// The seats that a plan allows, or an exception made for the account; `None` is unlimited.
+pub(crate) fn allowed(
+    access: &Access<'_>,
+    plan: &Plan,
+    overrides: &Overrides,
+    now: Timestamp,
+) -> Option<u64> {
+    let resolved = resolve(access, plan, overrides, now);
+    let limit = resolved.limits.iter().find(|limit| is_seats(limit.key));
+    limit.map_or(Some(0), |limit| limit.value)
 }
 
 /// What whoever finds no seat is told.

@@ -17,12 +17,7 @@ use crate::support::{
 /// Account 1 is customer 1 and can buy the starter plan.
 async fn buyer(name: &'static str) -> Bench {
     let bench = bench(name).await;
-    bench.sign_up(1).await;
-    bench
-        .store
-        .put_customer(account(1), &customer(1))
-        .await
-        .unwrap();
+    bench.has_customer(1).await;
     sell_starter_at(&bench, "price_starter_monthly").await;
     bench
 }

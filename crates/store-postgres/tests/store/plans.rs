@@ -291,12 +291,7 @@ async fn crowd(bench: &Bench, script: &str) {
 #[tokio::test]
 async fn what_was_planned_for_empty_tables_finds_its_rows_by_their_keys_when_there_are_many() {
     let mut bench = bench("plans_empty").await;
-    bench.sign_up(1).await;
-    bench
-        .store
-        .put_customer(account(1), &customer(1))
-        .await
-        .unwrap();
+    bench.has_customer(1).await;
     let ask = async |bench: &Bench, round| {
         bench.facts(1).await;
         take_events(bench, round).await;
@@ -323,12 +318,7 @@ async fn what_was_planned_for_empty_tables_finds_its_rows_by_their_keys_when_the
 async fn no_hot_question_reads_a_whole_table() {
     let mut bench = bench("plans").await;
     crowd(&bench, CROWD).await;
-    bench.sign_up(1).await;
-    bench
-        .store
-        .put_customer(account(1), &customer(1))
-        .await
-        .unwrap();
+    bench.has_customer(1).await;
     let first = NewRefreshToken {
         hash: hash(99),
         ..refresh_token(99)

@@ -133,6 +133,14 @@ impl Bench {
             .unwrap()
     }
 
+    /// What [`Self::sign_up`] makes, and the account is customer `n`.
+    pub(crate) async fn has_customer(&self, n: u8) {
+        self.sign_up(n).await;
+        let customer = customer(n);
+        let put = self.store.put_customer(account(n), &customer);
+        put.await.unwrap();
+    }
+
     /// Person `n` with account `n`, session `n` and refresh token `n`.
     pub(crate) async fn sign_up(&self, n: u8) {
         let mut tx = self.begin().await;
